@@ -1,0 +1,124 @@
+//! The engine under test, as the explorer sees it.
+
+use crate::promise::{Broken, Promise, Rule};
+use highwater_vfs::Vfs;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How often something interesting happened, by name.
+pub type Reach = BTreeMap<&'static str, u64>;
+
+/// What the callers were told, shared between the subject that tells and the explorer that reads
+/// it at every crash point.
+#[derive(Debug)]
+pub struct Told<P> {
+    cell: Arc<Mutex<(u64, P)>>,
+}
+
+impl<P> Clone for Told<P> {
+    fn clone(&self) -> Told<P> {
+        Told { cell: Arc::clone(&self.cell) }
+    }
+}
+
+impl<P: Promise> Told<P> {
+    pub(crate) fn new(promise: P) -> Told<P> {
+        Told { cell: Arc::new(Mutex::new((0, promise))) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (u64, P)> {
+        self.cell.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what was told. Call it before an operation begins and after it is acknowledged;
+    /// the explorer never skips a crash point between two changes.
+    pub fn tell<T>(&self, change: impl FnOnce(&mut P) -> T) -> T {
+        let mut guard = self.lock();
+        guard.0 += 1;
+        change(&mut guard.1)
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.lock().0
+    }
+
+    pub(crate) fn promise(&self) -> P {
+        self.lock().1.clone()
+    }
+}
+
+/// One life of the process: from its start to its crash.
+pub struct Life<'a, P> {
+    /// 0 for the life that runs the workload, then 1, 2, … for those that recover.
+    pub nth: u32,
+    /// No crash will follow: recover and compare, nothing more.
+    pub last: bool,
+    /// The disk as this life finds it.
+    pub disk: Arc<dyn Vfs>,
+    /// What the callers were told so far.
+    pub told: &'a Told<P>,
+    pub(crate) reach: &'a RefCell<Reach>,
+    pub(crate) remarks: Option<&'a crate::SimFs>,
+}
+
+impl<P> Life<'_, P> {
+    /// Counts that something interesting happened: a row of the recovery table, a fault.
+    pub fn reached(&self, what: &'static str) {
+        *self.reach.borrow_mut().entry(what).or_default() += 1;
+    }
+
+    /// A line for the reader of a counterexample; `text` is only called on a replay.
+    pub fn remark(&self, text: impl FnOnce() -> String) {
+        if let Some(trace) = self.remarks.and_then(|fs| fs.lock().trace.as_mut().map(|_| fs)) {
+            trace.lock().trace.as_mut().expect("just looked").remark(text());
+        }
+    }
+}
+
+/// Why a life ended early.
+#[derive(Clone, Debug)]
+pub enum Halt {
+    /// A promise is broken.
+    Broken(Broken),
+    /// The engine gave up with an error. That is its right after an injected fault; without one it
+    /// is a false alarm (P5).
+    Failed(String),
+}
+
+impl Halt {
+    /// A broken promise.
+    pub fn broken(rule: Rule, what: impl Into<String>) -> Halt {
+        Halt::Broken(Broken { rule, what: what.into() })
+    }
+}
+
+impl From<Broken> for Halt {
+    fn from(broken: Broken) -> Halt {
+        Halt::Broken(broken)
+    }
+}
+
+/// An engine under test with its workload.
+///
+/// Most engines want [`Easy`](crate::Easy), which derives all of this from open, put and get.
+pub trait Subject: Sync {
+    /// What its callers are told.
+    type Promise: Promise;
+
+    /// Lives one life on `life.disk`: the first runs the workload, every other one recovers, checks
+    /// what it finds against `life.told`, and (unless `life.last`) works on. It must be
+    /// deterministic: the same disk and the same answers of the disk give the same calls.
+    ///
+    /// # Errors
+    /// [`Halt`] as it says. An operation that fails is *unknown*: leave it attempted and return.
+    fn live(&self, life: &Life<'_, Self::Promise>) -> Result<(), Halt>;
+
+    /// The same subject with a slightly smaller workload, each possibility once, for shrinking.
+    fn smaller(&self) -> Vec<Self>
+    where
+        Self: Sized,
+    {
+        Vec::new()
+    }
+}

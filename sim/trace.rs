@@ -1,0 +1,50 @@
+//! What happened, as text: the calls of every life. Kept only on a replay, and compared between
+//! two replays of one finding.
+
+use std::fmt;
+
+/// The calls of a run, life by life.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    lives: Vec<Vec<(u32, String)>>,
+}
+
+impl Trace {
+    /// Begins the calls of the next life.
+    pub(crate) fn begin(&mut self) {
+        self.lives.push(Vec::new());
+    }
+
+    pub(crate) fn call(&mut self, number: u32, text: String) {
+        if self.lives.is_empty() {
+            self.begin();
+        }
+        self.lives.last_mut().expect("a life has begun").push((number, text));
+    }
+
+    /// A remark between calls: an operation that begins, an acknowledgement, a crash.
+    pub(crate) fn remark(&mut self, text: String) {
+        self.call(u32::MAX, text);
+    }
+
+    /// The text of a call.
+    pub(crate) fn text(&self, life: usize, call: u32) -> Option<&str> {
+        let found = self.lives.get(life)?.iter().find(|c| c.0 == call)?;
+        Some(&found.1)
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (life, calls) in self.lives.iter().enumerate() {
+            writeln!(f, "life {}", life + 1)?;
+            for (number, text) in calls {
+                match *number {
+                    u32::MAX => writeln!(f, "      - {text}")?,
+                    n => writeln!(f, "  {n:>4}  {text}")?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
