@@ -9,6 +9,7 @@
 //! This crate knows no engine. It reads no clock, no environment, no global and no unordered map:
 //! the same subject and settings give the same report, on one thread and on ten.
 
+mod campaign;
 mod cell;
 mod choices;
 mod count;
@@ -16,6 +17,7 @@ mod cut;
 mod disk;
 mod easy;
 mod explore;
+mod finding;
 mod fs;
 mod hash;
 mod model;
@@ -28,10 +30,12 @@ mod subject;
 mod trace;
 mod trail;
 
+pub use campaign::{Campaign, Report, Stage, Verdict, progress_of};
 pub use choices::{Choice, Choices, Pattern};
 pub use count::Count;
 pub use easy::{Act, Easy, Kv};
 pub use explore::{Explorer, Found, Progress, Settings, Tally};
+pub use finding::{Finding, shrink};
 pub use fs::SimFs;
 pub use model::{FailedSync, Model};
 pub use promise::{Broken, Effect, Level, Map, Promise, Recovered, Rule, Window, fingerprint_of};

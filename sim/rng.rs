@@ -12,7 +12,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 /// ```
 /// use highwater_sim::Rng;
 /// let mut rng = Rng::new(1);
-/// assert_eq!((0..6).map(|_| rng.below(100)).collect::<Vec<_>>(), [18, 24, 20, 77, 25, 43]);
+/// assert_eq!((0..6).map(|_| rng.below(100)).collect::<Vec<_>>(), [38, 29, 79, 91, 85, 13]);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Rng {

@@ -114,6 +114,12 @@ pub trait Subject: Sync {
     /// [`Halt`] as it says. An operation that fails is *unknown*: leave it attempted and return.
     fn live(&self, life: &Life<'_, Self::Promise>) -> Result<(), Halt>;
 
+    /// Whether it ever promises that something is durable: only then can a control run without
+    /// syncs be caught.
+    fn promises_durable(&self) -> bool {
+        true
+    }
+
     /// The same subject with a slightly smaller workload, each possibility once, for shrinking.
     fn smaller(&self) -> Vec<Self>
     where

@@ -1,0 +1,117 @@
+//! From a violation to something a person can read: the smallest workload, the fewest crashes and
+//! the simplest choices that break the same promise, walked twice, with the change that was lost.
+
+use crate::explore::{Explorer, Found, Settings};
+use crate::promise::Broken;
+use crate::replay::{Lost, Replayed, replay};
+use crate::subject::Subject;
+use crate::trail::Trail;
+use std::fmt;
+
+/// A minimal counterexample.
+#[derive(Clone, Debug)]
+pub struct Finding<S> {
+    /// What broke.
+    pub broken: Broken,
+    /// The shrunk subject.
+    pub subject: S,
+    /// The settings under which `trail` walks.
+    pub settings: Settings,
+    /// The shrunk trail.
+    pub trail: Trail,
+    /// What it does, call by call.
+    pub replayed: Replayed,
+    /// Whether two walks along the trail did the same and broke the same promise.
+    pub reproduced: bool,
+}
+
+/// Recoveries that one attempt to shrink may cost in a unit of work.
+const ATTEMPT: u64 = 20_000;
+
+fn attempt<S: Subject>(subject: &S, settings: &Settings, broken: &Broken) -> Option<Found> {
+    let settings = Settings { unit_limit: ATTEMPT, ..settings.clone() };
+    let found = Explorer::new(settings).run(subject).found?;
+    (found.broken.rule == broken.rule).then_some(found)
+}
+
+/// Shrinks what was found for `subject` under `settings`.
+pub fn shrink<S: Subject + Clone>(subject: &S, settings: &Settings, found: &Found) -> Finding<S> {
+    let mut subject = subject.clone();
+    let mut settings = settings.clone();
+    let mut found = found.clone();
+    for crashes in 0..settings.crashes {
+        let fewer = Settings { crashes, ..settings.clone() };
+        if let Some(smaller) = attempt(&subject, &fewer, &found.broken) {
+            (settings, found) = (fewer, smaller);
+            break;
+        }
+    }
+    'again: loop {
+        for smaller in subject.smaller() {
+            if let Some(same) = attempt(&smaller, &settings, &found.broken) {
+                (subject, found) = (smaller, same);
+                continue 'again;
+            }
+        }
+        break;
+    }
+    let trail = simplest(&subject, &settings, &found);
+    let first = replay(&subject, &settings, &trail);
+    let second = replay(&subject, &settings, &trail);
+    let broken = first.broken.clone().unwrap_or_else(|| found.broken.clone());
+    let reproduced = first == second && first.broken.is_some() && first.diverged.is_none();
+    Finding { broken, subject, settings, trail, replayed: first, reproduced }
+}
+
+/// Sets choices to 0, the newest value, wherever the same promise still breaks.
+fn simplest<S: Subject>(subject: &S, settings: &Settings, found: &Found) -> Trail {
+    let same = |replayed: &Replayed| {
+        replayed.diverged.is_none()
+            && replayed.broken.as_ref().is_some_and(|b| b.rule == found.broken.rule)
+    };
+    let mut best = found.trail.clone();
+    let mut improved = true;
+    while improved {
+        improved = false;
+        for life in 0..best.lives.len() {
+            let mut at = 0;
+            while at < best.lives.get(life).map_or(0, |l| l.choices.len()) {
+                let taken = best.lives[life].choices[at].taken;
+                for simpler in 0..taken {
+                    let mut candidate = best.clone();
+                    candidate.lives[life].choices[at].taken = simpler;
+                    let replayed = replay(subject, settings, &candidate);
+                    if same(&replayed) && replayed.trail.size() < best.size() {
+                        best = replayed.trail;
+                        improved = true;
+                        break;
+                    }
+                }
+                at += 1;
+            }
+        }
+    }
+    best
+}
+
+impl<S> Finding<S> {
+    /// The changes that had to be durable and were not: `call`, and the sync that was missing.
+    pub fn missing(&self) -> Vec<String> {
+        let edge = |lost: &Lost| {
+            let what = self.broken.what.as_str();
+            format!("`{}` must be durable before: {what} ({} is missing)", lost.call, lost.sync)
+        };
+        self.replayed.lost.iter().map(edge).collect()
+    }
+}
+
+impl<S> fmt::Display for Finding<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.broken.rule, self.broken.what)?;
+        write!(f, "{}", self.replayed.trace)?;
+        for lost in &self.replayed.lost {
+            writeln!(f, "lost: {} (life {}; no {} kept it)", lost.call, lost.life + 1, lost.sync)?;
+        }
+        writeln!(f, "trail: {}", self.trail)
+    }
+}
