@@ -1,21 +1,58 @@
 //! The seam between a storage engine and its disk.
 //!
 //! An engine that talks to its files only through [`Vfs`] and [`File`] can be run on the real disk
-//! (`OsFs`) and on a simulated one that loses power. Eleven methods, thirteen numbered clauses
+//! ([`OsFs`]) and on a simulated one that loses power. Eleven methods, thirteen numbered clauses
 //! (V1-V13): the clauses stand in `docs/contract.md`, and those that can be seen without a crash
-//! are checked by `conformance` against any implementation.
+//! are checked by [`conformance`] against any implementation.
 //!
 //! What is deliberately absent: a cursor, a buffer, a clock, a thread, a random number, a lock.
 //! Nothing stands between the engine and the disk that a crash could catch half done.
+//!
+//! # Example
+//!
+//! Replacing a small file so that a power cut leaves the old or the new one. Each of the two syncs
+//! is needed: without the first the new name may hold nothing (V9), without the second the old file
+//! may come back after the caller was told that it is gone (V10).
+//!
+//! ```
+//! use highwater_vfs::{OpenMode, OsFs, Vfs, read_exact_at, write_all_at};
+//! use std::io;
+//! use std::path::Path;
+//!
+//! fn replace(vfs: &dyn Vfs, bytes: &[u8]) -> io::Result<()> {
+//!     let (temporary, final_name) = (Path::new("state.tmp"), Path::new("state"));
+//!     let file = vfs.open(temporary, OpenMode::CreateNew)?;
+//!     write_all_at(&*file, bytes, 0)?;
+//!     file.sync()?;
+//!     vfs.rename(temporary, final_name)?;
+//!     vfs.sync_dir(Path::new(""))
+//! }
+//!
+//! let dir = tempfile::tempdir()?;
+//! let vfs = OsFs::open(dir.path())?;
+//! replace(&vfs, b"one")?;
+//! replace(&vfs, b"two")?;
+//!
+//! let mut bytes = [0; 3];
+//! read_exact_at(&*vfs.open(Path::new("state"), OpenMode::Read)?, &mut bytes, 0)?;
+//! assert_eq!(&bytes, b"two");
+//! assert_eq!(vfs.list(Path::new(""))?, ["state"]);
+//! # Ok::<(), io::Error>(())
+//! ```
 
 use std::fmt::Debug;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+pub mod conformance;
 mod io_ext;
+mod os;
+mod path;
 
 pub use io_ext::{read_exact_at, read_full_at, write_all_at};
+pub use os::OsFs;
+pub use path::check_path;
 
 /// How a file is opened. Nothing truncates on open (V2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
