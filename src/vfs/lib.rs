@@ -47,6 +47,7 @@ use std::sync::Arc;
 
 pub mod conformance;
 mod io_ext;
+mod named;
 mod os;
 mod path;
 

@@ -23,8 +23,8 @@
 //! whoever can write to the root can also write to the files.
 #![allow(clippy::disallowed_types, reason = "this is the file that everybody else goes through")]
 
+use crate::named::{named, refusal};
 use crate::{File, OpenMode, Vfs, check_path};
-use std::fmt;
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -316,29 +316,4 @@ fn directory(call: &'static str, place: &Path) -> io::Result<()> {
         Kind::File => Err(refusal(ErrorKind::NotADirectory, call, place, "a file")),
         Kind::Other => Err(refusal(ErrorKind::InvalidInput, call, place, NOT_OURS)),
     }
-}
-
-/// An error of the system with the call and the path it concerns; the kind is kept.
-#[derive(Debug)]
-struct Named {
-    call: &'static str,
-    place: PathBuf,
-    error: io::Error,
-}
-
-impl fmt::Display for Named {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.call, self.place.display(), self.error)
-    }
-}
-
-impl std::error::Error for Named {}
-
-fn named(call: &'static str, place: &Path) -> impl Fn(io::Error) -> io::Error {
-    move |error| io::Error::new(error.kind(), Named { call, place: place.to_path_buf(), error })
-}
-
-/// An error that the system would not have given, or not with this kind.
-fn refusal(kind: ErrorKind, call: &str, place: &Path, why: &str) -> io::Error {
-    io::Error::new(kind, format!("{call} {}: {why}", place.display()))
 }
