@@ -1,1 +1,4 @@
 //! Integration tests of highwater, one binary.
+
+mod conformance;
+mod tidy;
