@@ -65,9 +65,10 @@ fn all() -> impl Iterator<Item = &'static Probe> {
 /// Runs every probe against `vfs`, whose root must be empty and may be thrown away afterwards: the
 /// files of the probes are left in it.
 ///
-/// Some of the paths asked for are absolute or begin with `..`. They are asked for in a way that
-/// an implementation which follows them finds nothing there; run it in a place of no importance all
-/// the same.
+/// Some of the paths asked for are absolute or begin with `..`. Each is opened for reading first,
+/// and the probe ends if that is not refused: so an implementation that follows such paths is found
+/// out before it is asked to change anything outside. One that checks them in `open` alone may
+/// leave an empty file or directory there; run it in a place of no importance.
 ///
 /// # Errors
 /// All failures, in the order of the probes. If the root is not empty or cannot be listed, that

@@ -3,7 +3,7 @@
 mod file;
 
 use file::{Nothing, WrongFile};
-use highwater_vfs::{File, OpenMode, OsFs, Vfs};
+use highwater_vfs::{File, OpenMode, OsFs, Vfs, check_path};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -73,7 +73,10 @@ impl Wrong {
 
     fn path(&self, path: &Path) -> io::Result<PathBuf> {
         let Some(text) = path.to_str() else {
-            return Ok(if self.has(Bug::FollowsLossy) { "lossy".into() } else { path.into() });
+            return match self.has(Bug::FollowsLossy) {
+                true => Ok("lossy".into()),
+                false => Err(ErrorKind::InvalidInput.into()),
+            };
         };
         if self.has(Bug::NoRoot) && text.is_empty() && !self.listed.lock().unwrap().is_empty() {
             return Err(ErrorKind::InvalidInput.into());
@@ -100,7 +103,10 @@ impl Wrong {
                 part => parts.push(part),
             }
         }
-        Ok(parts.join("/").into())
+        // What is still wrong ends here, before a bug touches the real disk by itself.
+        let path = PathBuf::from(parts.join("/"));
+        check_path(&path)?;
+        Ok(path)
     }
 
     fn real(&self, path: &Path) -> PathBuf {
