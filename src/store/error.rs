@@ -1,0 +1,86 @@
+//! What can go wrong, and what the caller can do about it.
+
+use std::fmt;
+use std::io;
+
+/// The store's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Durable bytes that are not what was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Corruption {
+    /// The file, relative to the store's directory.
+    pub file: String,
+    /// Bytes from its start.
+    pub offset: u64,
+    /// What should be there.
+    pub expected: String,
+    /// What is there.
+    pub actual: String,
+}
+
+impl fmt::Display for Corruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Corruption { file, offset, expected, actual } = self;
+        write!(f, "{file} at offset {offset}: expected {expected}, found {actual}")
+    }
+}
+
+/// Every error of the store. A torn tail is not one: the recovery report states it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A call to the disk failed. If it was a write or a sync, the store is now poisoned and the
+    /// operation is *unknown*: open the store again, which decides it for good.
+    #[error("{op} {file}: {source}")]
+    Io {
+        /// What was tried.
+        op: &'static str,
+        /// On which file or directory, relative to the store's.
+        file: String,
+        /// What the disk said.
+        source: io::Error,
+    },
+    /// An earlier write or sync failed. Reading goes on; to write, drop the store and open it
+    /// again.
+    #[error("an earlier write or sync failed: drop the store and open it again")]
+    Poisoned,
+    /// Durable bytes are damaged. Nothing was changed. Restore the file from a copy, or look at the
+    /// directory with `highwater inspect`.
+    #[error("corrupt: {0}. Nothing was changed; restore the file from a copy")]
+    Corrupt(Corruption),
+    /// The operation does not fit. Nothing happened; the store is usable.
+    #[error("{what} is {size} bytes, the limit is {limit}")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// Its size in bytes.
+        size: u64,
+        /// The largest allowed, in bytes.
+        limit: u64,
+    },
+    /// Another process has the store open. Try again when it is done.
+    #[error("another process has the store open")]
+    Locked,
+}
+
+impl Error {
+    pub(crate) fn io(op: &'static str, file: &str) -> impl FnOnce(io::Error) -> Error {
+        let file = if file.is_empty() { "the store's directory" } else { file };
+        let file = file.to_string();
+        move |source| match source.kind() {
+            io::ErrorKind::WouldBlock => Error::Locked,
+            _ => Error::Io { op, file, source },
+        }
+    }
+
+    pub(crate) fn corrupt(
+        file: impl Into<String>,
+        offset: u64,
+        expected: impl Into<String>,
+        actual: impl Into<String>,
+    ) -> Error {
+        let (file, expected, actual) = (file.into(), expected.into(), actual.into());
+        Error::Corrupt(Corruption { file, offset, expected, actual })
+    }
+}

@@ -1,0 +1,105 @@
+//! An entry: one payload in a record, verifiable alone, so that reading one payload of a large
+//! batch reads no more than that.
+
+use super::{Lsn, put_u32, put_u64, u32_at, u64_at};
+use crate::limits::{ENTRY_HEADER, PAYLOAD_SIZE_MAX, padded};
+
+/// The length that says "deleted".
+const DELETED: u32 = u32::MAX;
+const _: () = assert!(PAYLOAD_SIZE_MAX < DELETED as u64);
+
+/// One change: an id set to bytes, or deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry<'a> {
+    pub(crate) id: u64,
+    /// `None`: deleted.
+    pub(crate) bytes: Option<&'a [u8]>,
+}
+
+/// The checksum covers the LSN: a record that a sector brings back from somewhere else, with the
+/// same id at the same place, does not pass.
+fn checksum(lsn: Lsn, header: &[u8], bytes: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new_with_initial(lsn.0 as u32 ^ (lsn.0 >> 32) as u32);
+    hasher.update(&header[..12]);
+    hasher.update(bytes);
+    hasher.finalize()
+}
+
+impl Entry<'_> {
+    /// Bytes on disk, padding included.
+    pub(crate) fn size(&self) -> usize {
+        ENTRY_HEADER + padded(self.bytes.map_or(0, <[u8]>::len))
+    }
+
+    pub(crate) fn encode(&self, lsn: Lsn, out: &mut Vec<u8>) {
+        let bytes = self.bytes.unwrap_or(&[]);
+        let mut header = [0; ENTRY_HEADER];
+        put_u64(&mut header, 0, self.id);
+        put_u32(&mut header, 8, self.bytes.map_or(DELETED, |b| b.len() as u32));
+        let crc = checksum(lsn, &header, bytes);
+        put_u32(&mut header, 12, crc);
+        out.extend_from_slice(&header);
+        out.extend_from_slice(bytes);
+        out.resize(out.len() + padded(bytes.len()) - bytes.len(), 0);
+    }
+
+    /// The entry at the start of `bytes`. Of an entry of `exact` bytes, only that passes.
+    pub(crate) fn decode(bytes: &[u8], lsn: Lsn) -> Option<Entry<'_>> {
+        let header = bytes.first_chunk::<ENTRY_HEADER>()?;
+        let length = u32_at(header, 8);
+        let size = if length == DELETED { 0 } else { length as usize };
+        let payload = bytes[ENTRY_HEADER..].get(..size)?;
+        let whole = u32_at(header, 12) == checksum(lsn, header, payload);
+        let bytes = (length != DELETED).then_some(payload);
+        whole.then_some(Entry { id: u64_at(header, 0), bytes })
+    }
+}
+
+/// The entries of a record, with their offsets in it; `None` in place of one that is damaged, and
+/// then nothing more.
+pub(crate) fn entries(
+    payload: &[u8],
+    lsn: Lsn,
+) -> impl Iterator<Item = Option<(usize, Entry<'_>)>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = payload.get(at..).filter(|rest| !rest.is_empty())?;
+        let Some(entry) = Entry::decode(rest, lsn) else {
+            at = payload.len();
+            return Some(None);
+        };
+        let here = at;
+        at += entry.size();
+        Some(Some((here, entry)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quickcheck::quickcheck;
+
+    quickcheck! {
+        fn round_trip(items: Vec<(u64, Option<Vec<u8>>)>, lsn: u64) -> bool {
+            let mut out = Vec::new();
+            let items: Vec<Entry<'_>> =
+                items.iter().map(|(id, b)| Entry { id: *id, bytes: b.as_deref() }).collect();
+            items.iter().for_each(|e| e.encode(Lsn(lsn), &mut out));
+            let back: Option<Vec<Entry<'_>>> =
+                entries(&out, Lsn(lsn)).map(|e| e.map(|(_, e)| e)).collect();
+            back == Some(items)
+        }
+
+        fn damage_shows(id: u64, bytes: Vec<u8>, lsn: u64, bit: usize) -> bool {
+            let mut out = Vec::new();
+            let entry = Entry { id, bytes: Some(&bytes) };
+            entry.encode(Lsn(lsn), &mut out);
+            let used = ENTRY_HEADER + bytes.len();
+            let cut = (0..used).all(|n| Entry::decode(&out[..n], Lsn(lsn)).is_none());
+            let other = Entry::decode(&out, Lsn(lsn ^ 1)).is_none();
+            let bit = bit % (used * 8);
+            out[bit / 8] ^= 1 << (bit % 8);
+            cut && other && Entry::decode(&out, Lsn(lsn)).is_none()
+        }
+    }
+}

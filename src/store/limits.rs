@@ -1,0 +1,35 @@
+//! Sizes in bytes, and how they hang together.
+
+/// The largest payload.
+pub const PAYLOAD_SIZE_MAX: u64 = 256 << 20;
+
+/// The largest segment, and with it the largest frame: offsets fit 32 bits.
+pub const SEGMENT_SIZE_MAX: u64 = 1 << 30;
+
+/// Frames start at multiples of this.
+pub(crate) const ALIGN: usize = 8;
+pub(crate) const FRAME_HEADER: usize = 32;
+pub(crate) const SEGMENT_HEADER: usize = 48;
+pub(crate) const ENTRY_HEADER: usize = 16;
+pub(crate) const SNAPSHOT_HEADER: usize = 64;
+pub(crate) const SNAPSHOT_SEGMENT: usize = 16;
+pub(crate) const SNAPSHOT_ENTRY: usize = 32;
+pub(crate) const SNAPSHOT_DIGEST: usize = 32;
+
+/// Writes into a growing file are fastest at 8 to 16 KiB.
+pub(crate) const WRITE_SIZE: usize = 16 << 10;
+/// A scan reads this much ahead at first, and twice as much each time, up to the largest: a reader
+/// that looks at little leaves a simulated disk little to decide.
+pub(crate) const READ_SIZE_MIN: usize = 512;
+pub(crate) const READ_SIZE_MAX: usize = 64 << 10;
+
+const _: () = assert!(FRAME_HEADER % ALIGN == 0 && SEGMENT_HEADER % ALIGN == 0);
+const _: () = assert!(ENTRY_HEADER % ALIGN == 0);
+const _: () = assert!(PAYLOAD_SIZE_MAX + 1024 < SEGMENT_SIZE_MAX);
+const _: () = assert!(2 * SEGMENT_SIZE_MAX < u32::MAX as u64);
+const _: () = assert!(READ_SIZE_MIN >= SEGMENT_HEADER + FRAME_HEADER);
+
+/// `size` rounded up to the next place where a frame or an entry may start.
+pub(crate) const fn padded(size: usize) -> usize {
+    size.next_multiple_of(ALIGN)
+}

@@ -1,0 +1,248 @@
+//! Gathering the facts: list, load the newest valid snapshot, walk the log. Writes nothing.
+//!
+//! Invariants
+//! - R8: a frame counts once, in the segment that the override rule gives it to.
+
+use crate::error::{Error, Result};
+use crate::format::Lsn;
+use crate::format::entry::entries;
+use crate::format::name::{Kind, Name};
+use crate::index::Index;
+use crate::log::open;
+use crate::log::scan::{Bad, Scan};
+use crate::recovery::plan::{Facts, Piece, effective};
+use crate::snapshot;
+use highwater_vfs::{OpenMode, Vfs};
+use std::path::Path;
+
+/// A frame above all statements met before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Uncovered {
+    pub(crate) lsn: Lsn,
+    pub(crate) slot: u32,
+    /// Offset of the frame's payload, and its size in bytes.
+    pub(crate) payload: u64,
+    pub(crate) length: u32,
+}
+
+/// Where the log ended, if not cleanly.
+#[derive(Clone, Debug)]
+pub(crate) struct BadEnd {
+    pub(crate) file: String,
+    pub(crate) offset: u64,
+    pub(crate) why: Bad,
+    /// Bytes from there to the end of the file.
+    pub(crate) discarded: u64,
+}
+
+/// Everything that was found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) facts: Facts,
+    pub(crate) index: Index,
+    pub(crate) uncovered: Vec<Uncovered>,
+    pub(crate) bad_end: Option<BadEnd>,
+    /// All names that are ours, and the others.
+    pub(crate) names: Vec<Name>,
+    pub(crate) foreign: Vec<String>,
+    /// Valid snapshots' candidates, newest first: the names.
+    pub(crate) snapshots: Vec<Name>,
+    /// Damaged files under a snapshot's final name.
+    pub(crate) spoiled: Vec<Name>,
+    /// Segments of which nothing counts: overridden, or never founded.
+    pub(crate) dead: Vec<Name>,
+    pub(crate) replayed: u64,
+    pub(crate) max_epoch: u32,
+}
+
+/// Lists the directory and walks all that counts.
+pub(crate) fn gather(vfs: &dyn Vfs) -> Result<Found> {
+    let list = vfs.list(Path::new("")).map_err(Error::io("list", ""))?;
+    let mut found = Found {
+        facts: Facts {
+            snapshot: Lsn(0),
+            log_first: Lsn(0),
+            end: Lsn(1),
+            bad: false,
+            statement: Lsn(0),
+        },
+        index: Index::default(),
+        uncovered: Vec::new(),
+        bad_end: None,
+        names: Vec::with_capacity(list.len()),
+        foreign: Vec::new(),
+        snapshots: Vec::new(),
+        spoiled: Vec::new(),
+        dead: Vec::new(),
+        replayed: 0,
+        max_epoch: 0,
+    };
+    let mut segments = Vec::new();
+    for text in list {
+        let Some(name) = Name::parse(&text) else {
+            found.foreign.push(text);
+            continue;
+        };
+        found.names.push(name);
+        found.max_epoch = found.max_epoch.max(name.epoch);
+        match name.kind {
+            Kind::Segment => segments.push((name, text)),
+            Kind::Snapshot => found.snapshots.push(name),
+            Kind::Temporary => {}
+        }
+    }
+    segments.sort_unstable_by_key(|(name, _)| name.epoch);
+    let resume = load_snapshot(vfs, &mut found)?;
+    walk(vfs, &mut found, segments, resume)?;
+    for slot in &mut found.index.slots {
+        let there = |n: &Name| n.kind == Kind::Segment && n.epoch == slot.epoch;
+        slot.present = found.names.iter().any(there);
+    }
+    Ok(found)
+}
+
+type ResumeAt = Option<crate::format::snapshot::Resume>;
+
+/// The newest valid snapshot; the damaged ones before it are remembered.
+fn load_snapshot(vfs: &dyn Vfs, found: &mut Found) -> Result<ResumeAt> {
+    found.snapshots.sort_unstable_by_key(|n| std::cmp::Reverse((n.lsn, n.epoch)));
+    while let Some(&name) = found.snapshots.get(found.spoiled.len()) {
+        if let Some(loaded) = snapshot::load(vfs, name, &name.text())? {
+            found.index = loaded.index;
+            found.facts.snapshot = name.lsn;
+            found.facts.end = name.lsn.next();
+            found.snapshots.drain(..found.spoiled.len());
+            return Ok(loaded.header.resume);
+        }
+        // A final name appears only over durable bytes, and after the log was synced up to its
+        // LSN: so the name of a damaged snapshot is a statement still.
+        found.facts.statement = found.facts.statement.max(name.lsn);
+        found.spoiled.push(name);
+    }
+    found.snapshots.clear();
+    Ok(None)
+}
+
+fn walk(
+    vfs: &dyn Vfs,
+    found: &mut Found,
+    segments: Vec<(Name, String)>,
+    resume: ResumeAt,
+) -> Result<()> {
+    let mut scans = Vec::with_capacity(segments.len());
+    let mut pieces = Vec::with_capacity(segments.len());
+    let snapshot = found.facts.snapshot;
+    for (at, (name, text)) in segments.iter().enumerate() {
+        // A segment that the snapshot covers to its end needs no look: the resume position lies in
+        // a later one, or the next one begins at or before the LSN that is wanted next.
+        let resumed = resume.is_some_and(|r| name.epoch < r.epoch && name.lsn <= snapshot);
+        if resumed {
+            pieces.push(Piece { first: name.lsn, founded: true });
+            scans.push(None);
+            continue;
+        }
+        let file = open(vfs, text, OpenMode::Read)?;
+        let scan = Scan::begin(file, name.lsn, name.epoch).map_err(Error::io("read", text))?;
+        let mut scan = scan;
+        let here = resume.filter(|r| r.epoch == name.epoch);
+        let founded = found_out(&mut scan, here.is_some()).map_err(Error::io("read", text))?;
+        if let Some(resume) = here {
+            scan.resume_at(u64::from(resume.offset), snapshot.next());
+        }
+        pieces.push(Piece { first: name.lsn, founded });
+        scans.push(Some((at, scan)));
+    }
+    let ranges = effective(&pieces);
+    let counts = |i: &usize| ranges[*i].0 < ranges[*i].1;
+    found.dead = (0..ranges.len()).filter(|i| !counts(i)).map(|i| segments[i].0).collect();
+    let first = (0..ranges.len()).filter(counts).map(|i| ranges[i].0).min();
+    found.facts.log_first = first.unwrap_or(Lsn(0));
+    let mut order: Vec<usize> = (0..ranges.len()).filter(counts).collect();
+    order.sort_unstable_by_key(|&i| ranges[i].0);
+    for i in order {
+        let slot = found.index.slot(ranges[i].0, segments[i].0.epoch);
+        let Some((at, scan)) = &mut scans[i] else {
+            found.index.slots[slot as usize].last = ranges[i].1.previous().min(snapshot);
+            continue;
+        };
+        let text = &segments[*at].1;
+        replay(found, scan, ranges[i].1, text).map_err(Error::io("read", text))?;
+    }
+    // Whatever could not be replayed may still say what was durable.
+    for (i, scan) in scans.iter_mut().enumerate() {
+        let Some((at, scan)) = scan else { continue };
+        let text = &segments[*at].1;
+        let blocked = !counts(&i) || found.bad_end.is_some();
+        if scan.bad.is_some() || blocked && scan.offset < scan.reader.size {
+            scan.search_statements().map_err(Error::io("read", text))?;
+        }
+        found.facts.statement = found.facts.statement.max(scan.statement);
+        if pieces[i].founded || found.bad_end.is_some() {
+            continue;
+        }
+        let (file, why) = (text.clone(), scan.bad.unwrap_or(Bad::Header));
+        let (offset, discarded) = (scan.offset.min(scan.reader.size), scan.reader.size);
+        found.facts.bad = true;
+        found.bad_end = Some(BadEnd { file, offset, why, discarded });
+    }
+    let statement = found.facts.statement;
+    found.uncovered.retain(|u| u.lsn > statement);
+    Ok(())
+}
+
+/// Whether a segment's header and all its copies are intact.
+fn found_out(scan: &mut Scan, vouched: bool) -> std::io::Result<bool> {
+    let Some(header) = scan.header else { return Ok(false) };
+    if vouched || header.copied_through < header.first {
+        return Ok(true);
+    }
+    while scan.next <= header.copied_through {
+        if scan.frame(Lsn(u64::MAX))?.is_none() {
+            return Ok(false);
+        }
+    }
+    scan.rewind();
+    Ok(true)
+}
+
+/// Applies the frames of a segment that count and are due (R8).
+fn replay(found: &mut Found, scan: &mut Scan, limit: Lsn, text: &str) -> std::io::Result<()> {
+    if found.bad_end.is_some() || scan.first > found.facts.end {
+        // A hole before it: its frames are out of reach.
+        if found.bad_end.is_none() {
+            let (file, offset) = (text.to_string(), 0);
+            let (why, discarded) = (Bad::Sequence(scan.first), scan.reader.size);
+            found.facts.bad = true;
+            found.bad_end = Some(BadEnd { file, offset, why, discarded });
+        }
+        return Ok(());
+    }
+    let slot = found.index.slot(scan.first, scan.epoch);
+    found.index.slots[slot as usize].file = Some(scan.reader.file.clone());
+    while let Some(frame) = scan.frame(limit)? {
+        let (lsn, length) = (frame.header.lsn, frame.header.length);
+        let payload = frame.offset + crate::limits::FRAME_HEADER as u64;
+        if lsn >= found.facts.end {
+            for entry in entries(frame.payload, lsn).flatten() {
+                let offset = payload + entry.0 as u64;
+                found.index.apply(&entry.1, lsn, slot, offset as u32);
+            }
+            found.uncovered.push(Uncovered { lsn, slot, payload, length });
+            found.facts.end = lsn.next();
+            found.replayed += 1;
+        }
+        if found.uncovered.len() > 64 && found.uncovered[32].lsn <= scan.statement {
+            let statement = scan.statement;
+            found.uncovered.retain(|u| u.lsn > statement);
+        }
+    }
+    found.facts.statement = found.facts.statement.max(scan.statement);
+    found.index.slots[slot as usize].last = scan.next.previous();
+    if let Some(why) = scan.bad {
+        let discarded = scan.reader.size - scan.offset.min(scan.reader.size);
+        let (file, offset) = (text.to_string(), scan.offset);
+        found.facts.bad = true;
+        found.bad_end = Some(BadEnd { file, offset, why, discarded });
+    }
+    Ok(())
+}

@@ -1,0 +1,281 @@
+//! Recovery: scan, plan, execute. The scan only reads, the plan is a pure table, and only the
+//! execution writes: into files of its own.
+//!
+//! Invariants
+//! - R9: a life never appends to, truncates or syncs a file of a former life. After a failed sync
+//!   the cache may show bytes and names that the medium never got, and a second sync of them says
+//!   `Ok` and writes nothing; so what no statement proves durable is copied into a fresh segment,
+//!   and that is synced, before anything is shown.
+//! - R10: what is removed is overridden, or was never finished; and never the newest epoch, which
+//!   must stay in a name as long as its bytes may come back in another file.
+
+pub(crate) mod facts;
+pub(crate) mod plan;
+
+use crate::error::{Error, Result};
+use crate::format::Lsn;
+use crate::format::entry::entries;
+use crate::format::name::{Kind, Name};
+use crate::index::Index;
+use crate::log::open;
+use crate::log::scan::Bad;
+use crate::log::writer::Writer;
+use facts::{BadEnd, Found, Uncovered, gather};
+use highwater_vfs::{OpenMode, Vfs, read_exact_at};
+use plan::{Plan, plan};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use plan::Row;
+
+/// How the log ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Tail {
+    /// At the end of its last frame.
+    #[default]
+    Clean,
+    /// At bytes that are no frame and that nothing proves durable: a write that a crash tore.
+    Torn {
+        /// The segment.
+        file: String,
+        /// Bytes from its start.
+        offset: u64,
+        /// Bytes left behind.
+        discarded: u64,
+    },
+}
+
+/// What recovery found and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// The rows of the recovery table that applied.
+    pub rows: Vec<&'static str>,
+    /// The LSN of the snapshot it began with; 0 for none.
+    pub snapshot: Lsn,
+    /// The last LSN of the recovered state.
+    pub last: Lsn,
+    /// Records replayed from the log.
+    pub replayed: u64,
+    /// Records copied into a segment of this life, because nothing proved them durable.
+    pub copied: u64,
+    /// How the log ended.
+    pub tail: Tail,
+    /// Damaged snapshots that were passed over.
+    pub damaged_snapshots: Vec<String>,
+    /// Files removed: temporary, overridden or never finished.
+    pub removed: Vec<String>,
+    /// Files in the directory that are not the store's; never touched.
+    pub foreign: Vec<String>,
+}
+
+impl fmt::Display for RecoveryReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "recovered to LSN {} ({})", self.last, self.rows.join(", "))?;
+        match self.snapshot {
+            Lsn(0) => write!(f, "no snapshot, ")?,
+            lsn => write!(f, "snapshot at LSN {lsn}, ")?,
+        }
+        writeln!(f, "{} records replayed, {} copied", self.replayed, self.copied)?;
+        match &self.tail {
+            Tail::Clean => writeln!(f, "the log ends cleanly")?,
+            Tail::Torn { file, offset, discarded } => {
+                writeln!(f, "torn at {file} offset {offset}, {discarded} bytes left behind")?;
+            }
+        }
+        let lists = [
+            ("damaged snapshots passed over", &self.damaged_snapshots),
+            ("removed", &self.removed),
+            ("not the store's", &self.foreign),
+        ];
+        for (what, files) in lists.into_iter().filter(|(_, files)| !files.is_empty()) {
+            writeln!(f, "{what}: {}", files.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// A store's insides after recovery.
+pub(crate) struct Recovered {
+    pub(crate) index: Index,
+    pub(crate) writer: Writer,
+    pub(crate) report: RecoveryReport,
+    /// Snapshots in the directory, newest first.
+    pub(crate) snapshots: Vec<Name>,
+    /// Files to remove as soon as that is safe (R10).
+    pub(crate) obsolete: Vec<Name>,
+}
+
+pub(crate) fn recover(vfs: &Arc<dyn Vfs>, segment_size: u64) -> Result<Recovered> {
+    let mut found = gather(&**vfs)?;
+    let plan = plan(&found.facts);
+    refuse(&found, &plan)?;
+    open_referenced(&**vfs, &mut found)?;
+    let mut writer = Writer::new(Arc::clone(vfs), segment_size, plan.last, found.max_epoch + 1);
+    let mut report = report(&found, &plan);
+    let mut dead = std::mem::take(&mut found.dead);
+    if let Some(from) = plan.copy_from {
+        report.copied = copy(&mut writer, &mut found, from, plan.last)?;
+        dead.extend(overridden(&mut found.index, from));
+    }
+    writer.show();
+    let temporary = found.names.iter().filter(|n| n.kind == Kind::Temporary);
+    let mut obsolete: Vec<Name> = temporary.copied().collect();
+    obsolete.extend(dead);
+    let Found { index, snapshots, .. } = found;
+    let mut recovered = Recovered { index, writer, report, snapshots, obsolete };
+    let removed = recovered.remove_obsolete(&**vfs)?;
+    recovered.report.removed = removed;
+    Ok(recovered)
+}
+
+fn report(found: &Found, plan: &Plan) -> RecoveryReport {
+    let tail = match &found.bad_end {
+        None => Tail::Clean,
+        Some(BadEnd { file, offset, discarded, .. }) => {
+            Tail::Torn { file: file.clone(), offset: *offset, discarded: *discarded }
+        }
+    };
+    RecoveryReport {
+        rows: vec![plan.row.name()],
+        snapshot: found.facts.snapshot,
+        last: plan.last,
+        replayed: found.replayed,
+        copied: 0,
+        tail,
+        damaged_snapshots: found.spoiled.iter().map(Name::text).collect(),
+        removed: Vec::new(),
+        foreign: found.foreign.clone(),
+    }
+}
+
+/// The rows that refuse.
+pub(crate) fn refuse(found: &Found, plan: &Plan) -> Result<()> {
+    let facts = &found.facts;
+    match plan.row {
+        Row::R7Gap => {
+            let missing =
+                format!("LSN {} to {}", facts.snapshot.next(), facts.log_first.previous());
+            let damaged = found.spoiled.first().map(Name::text);
+            let file = damaged.unwrap_or_else(|| "the log".to_string());
+            let actual = format!("a log that begins at LSN {}", facts.log_first);
+            Err(Error::corrupt(file, 0, missing, actual))
+        }
+        Row::R6Corrupt => {
+            let proof = facts.statement.max(facts.snapshot);
+            let expected = format!("LSN {} (LSN {proof} was durable)", facts.end);
+            let damaged = found.spoiled.first().filter(|s| s.lsn >= facts.end && !facts.bad);
+            Err(match (&found.bad_end, damaged) {
+                (_, Some(name)) => Error::corrupt(name.text(), 0, expected, "a damaged snapshot"),
+                (None, None) => Error::corrupt("the log", 0, expected, "the end of the log"),
+                (Some(bad), None) => corrupt_at(bad, expected),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn corrupt_at(bad: &BadEnd, expected: String) -> Error {
+    let (expected, actual) = match bad.why {
+        Bad::Header => (format!("the frame of {expected}"), "no intact frame header".to_string()),
+        Bad::Payload { expected: stored, actual } => (
+            format!("checksum {stored:#010x} over the payload of {expected}"),
+            format!("checksum {actual:#010x}"),
+        ),
+        Bad::Cut => (format!("the payload of {expected}"), "the end of the file".to_string()),
+        Bad::Sequence(lsn) => (expected, format!("LSN {lsn}")),
+    };
+    Error::corrupt(bad.file.clone(), bad.offset, expected, actual)
+}
+
+/// Opens the segments that hold live payloads; one that is gone is a gap in the data.
+fn open_referenced(vfs: &dyn Vfs, found: &mut Found) -> Result<()> {
+    for slot in &mut found.index.slots {
+        if slot.live > 0 && slot.file.is_none() {
+            let name = slot.name();
+            if !slot.present {
+                let expected = format!("a segment with {} live payloads", slot.live);
+                return Err(Error::corrupt(name, 0, expected, "no such file"));
+            }
+            slot.file = Some(open(vfs, &name, OpenMode::Read)?);
+        }
+    }
+    Ok(())
+}
+
+/// R9.
+fn copy(writer: &mut Writer, found: &mut Found, from: Lsn, last: Lsn) -> Result<u64> {
+    writer.begin_copies(from, last, from.previous())?;
+    let active = writer.active.as_ref().expect("just begun");
+    let (first, epoch, file) = (active.first, active.epoch, Arc::clone(&active.file));
+    let slot = found.index.slot(first, epoch);
+    found.index.slots[slot as usize].file = Some(file);
+    found.index.slots[slot as usize].present = true;
+    let mut payload = Vec::new();
+    let mut copied = 0;
+    for &Uncovered { lsn, slot: source, payload: offset, length } in &found.uncovered {
+        if lsn < from {
+            continue;
+        }
+        let source = &found.index.slots[source as usize];
+        payload.resize(length as usize, 0);
+        let file = source.file.as_ref().expect("a scanned segment is open");
+        let read = read_exact_at(&**file, &mut payload, offset);
+        read.map_err(Error::io("read", &source.name()))?;
+        let to = writer.copy(lsn, &payload)?;
+        for (at, entry) in entries(&payload, lsn).flatten() {
+            if found.index.get(entry.id).is_some_and(|p| p.lsn == lsn) {
+                found.index.apply(&entry, lsn, slot, (to + at as u64) as u32);
+            }
+        }
+        copied += 1;
+    }
+    writer.sync()?;
+    Ok(copied)
+}
+
+/// Segments of former lives that begin at or behind `from`: all they have is copied now.
+fn overridden(index: &mut Index, from: Lsn) -> Vec<Name> {
+    let newest = index.slots.iter().map(|s| s.epoch).max().unwrap_or(0);
+    let mut names = Vec::new();
+    for slot in index.slots.iter_mut().filter(|s| s.present && s.epoch < newest) {
+        slot.last = slot.last.min(from.previous());
+        if slot.first >= from {
+            assert_eq!(slot.live, 0, "X1: everything from {from} on is copied");
+            slot.present = false;
+            names.push(Name::segment(slot.first, slot.epoch));
+        }
+    }
+    names
+}
+
+impl Recovered {
+    fn remove_obsolete(&mut self, vfs: &dyn Vfs) -> Result<Vec<String>> {
+        let kept = self.index.slots.iter().filter(|s| s.present).map(|s| s.epoch);
+        let newest = kept.chain(self.snapshots.iter().map(|s| s.epoch)).max().unwrap_or(0);
+        remove_obsolete(vfs, &mut self.obsolete, newest)
+    }
+}
+
+/// Removes what is obsolete and older than the newest epoch that stays (R10). The removals need no
+/// sync: a file that comes back is recognised again.
+pub(crate) fn remove_obsolete(
+    vfs: &dyn Vfs,
+    obsolete: &mut Vec<Name>,
+    newest: u32,
+) -> Result<Vec<String>> {
+    let mut removed = Vec::new();
+    let mut failed = None;
+    obsolete.retain(|name| {
+        let safe = name.kind != Kind::Segment || name.epoch < newest;
+        if safe && failed.is_none() {
+            let text = name.text();
+            match vfs.remove(Path::new(&text)) {
+                Ok(()) => removed.push(text),
+                Err(e) => failed = Some(Error::io("remove", &text)(e)),
+            }
+        }
+        !safe
+    });
+    failed.map_or(Ok(removed), Err)
+}
