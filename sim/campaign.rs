@@ -103,7 +103,6 @@ impl Campaign {
     /// # use highwater_sim::{Campaign, Easy, Kv, Verdict};
     /// # use highwater_vfs::Vfs;
     /// # use std::{io, sync::Arc};
-    /// # #[derive(Clone)]
     /// # struct Nothing;
     /// # impl Kv for Nothing {
     /// #     fn open(_: Arc<dyn Vfs>) -> io::Result<Self> { Ok(Nothing) }

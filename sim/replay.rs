@@ -107,6 +107,7 @@ pub fn replay<S: Subject>(subject: &S, settings: &Settings, trail: &Trail) -> Re
         // A life goes on behind its cut; what it chose there is not part of the trail.
         done.choices.truncate(cut.choices.len());
         walked.lives.push(done);
+        trace.cut(cut.at.call);
         trace.remark(match cut.at.kind {
             CrashKind::Power => format!("POWER LOSS before call {}", cut.at.call),
             CrashKind::Kill if cut.at.part > 0 => {

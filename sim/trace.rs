@@ -27,6 +27,14 @@ impl Trace {
         self.call(u32::MAX, text);
     }
 
+    /// Forgets what the current life did from call `number` on: it was cut there.
+    pub(crate) fn cut(&mut self, number: u32) {
+        if let Some(life) = self.lives.last_mut() {
+            let at = life.iter().position(|&(n, _)| n != u32::MAX && n >= number);
+            life.truncate(at.unwrap_or(life.len()));
+        }
+    }
+
     /// The text of a call.
     pub(crate) fn text(&self, life: usize, call: u32) -> Option<&str> {
         let found = self.lives.get(life)?.iter().find(|c| c.0 == call)?;

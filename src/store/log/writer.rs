@@ -179,6 +179,7 @@ impl Writer {
         self.buffer.extend_from_slice(payload);
         self.seal(at, FrameKind::Record, lsn);
         self.appended = lsn;
+        self.positions.publish_appended(lsn, 0);
         let offset = self.position(at + FRAME_HEADER);
         if self.buffer.len() >= WRITE_SIZE {
             self.write_out()?;
