@@ -1,9 +1,9 @@
 //! A verdict: the exploration, the failed syncs, and the control that shows that it can fail.
 
-use crate::explore::{Explorer, Progress, Settings, Tally};
+use crate::explore::Explorer;
 use crate::finding::{Finding, shrink};
 use crate::subject::Subject;
-use crate::{Count, FailedSync};
+use crate::{Count, FailedSync, Progress, Settings, Tally};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

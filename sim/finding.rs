@@ -1,11 +1,12 @@
 //! From a violation to something a person can read: the smallest workload, the fewest crashes and
 //! the simplest choices that break the same promise, walked twice, with the change that was lost.
 
-use crate::explore::{Explorer, Found, Settings};
+use crate::explore::Explorer;
 use crate::promise::Broken;
 use crate::replay::{Lost, Replayed, replay};
 use crate::subject::Subject;
 use crate::trail::Trail;
+use crate::{Found, Settings};
 use std::fmt;
 
 /// A minimal counterexample.

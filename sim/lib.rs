@@ -9,9 +9,11 @@
 //! This crate knows no engine. It reads no clock, no environment, no global and no unordered map:
 //! the same subject and settings give the same report, on one thread and on ten.
 
+mod branch;
 mod campaign;
 mod cell;
 mod choices;
+mod contents;
 mod count;
 mod cut;
 mod disk;
@@ -21,12 +23,16 @@ mod finding;
 mod fs;
 mod hash;
 mod model;
+mod names;
 mod order;
 mod promise;
 mod record;
 mod replay;
 mod rng;
+mod settings;
 mod subject;
+mod syncs;
+mod tally;
 mod trace;
 mod trail;
 
@@ -34,13 +40,15 @@ pub use campaign::{Campaign, Report, Stage, Verdict, progress_of};
 pub use choices::{Choice, Choices, Pattern};
 pub use count::Count;
 pub use easy::{Act, Easy, Kv};
-pub use explore::{Explorer, Found, Progress, Settings, Tally};
+pub use explore::Explorer;
 pub use finding::{Finding, shrink};
 pub use fs::SimFs;
 pub use model::{FailedSync, Model};
 pub use promise::{Broken, Effect, Level, Map, Promise, Recovered, Rule, Window, fingerprint_of};
 pub use replay::{Lost, Replayed, replay};
 pub use rng::Rng;
+pub use settings::Settings;
 pub use subject::{Halt, Life, Reach, Subject, Told};
+pub use tally::{Found, Progress, Tally};
 pub use trace::Trace;
 pub use trail::{CrashKind, CrashPoint, LifeTrail, Trail};

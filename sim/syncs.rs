@@ -1,0 +1,151 @@
+//! What a sync covers, and what a failed one leaves.
+
+use crate::cell::Cell;
+use crate::disk::{DirNode, Disk, Node};
+use crate::order::{CellRef, Event, Id, Ino, NONE};
+use crate::{Choices, FailedSync};
+use std::sync::Arc;
+
+impl Disk {
+    pub(crate) fn covers(&self, synced: Ino, cell: CellRef) -> bool {
+        match cell {
+            CellRef::Sector(ino, _) | CellRef::Length(ino) => ino == synced,
+            CellRef::Name(dir, number) => {
+                dir == synced
+                    || self.model.order().sync_covers_name && {
+                        let target =
+                            |d: &Arc<DirNode>| *d.names[number as usize].1.cached(self.life)?;
+                        self.dir(dir).ok().and_then(target) == Some(synced)
+                    }
+            }
+        }
+    }
+
+    /// The pending events that a sync of `ino` covers, closed downwards, by id.
+    pub(crate) fn covered(&self, ino: Ino) -> (Vec<bool>, Vec<Event>) {
+        let mut marked = vec![false; self.pending.next as usize];
+        let mut events = self.pending.events.clone();
+        for event in &mut events {
+            for (cell, covered) in event.cells.iter().zip(&mut event.covered) {
+                *covered |= cell.is_none_or(|cell| self.covers(ino, cell));
+            }
+            marked[event.id as usize] = event.alternatives == 0 && event.covered == [true; 2];
+        }
+        self.pending.close_down(&mut marked);
+        (marked, events)
+    }
+
+    pub(crate) fn settle(&mut self, marked: &mut [bool]) {
+        let life = self.life;
+        for event in self.pending.events.clone() {
+            if marked[event.id as usize] {
+                if event.fill != NONE {
+                    marked[event.fill as usize] = true;
+                }
+                for cell in event.cells.into_iter().flatten() {
+                    match cell {
+                        CellRef::Sector(ino, s) => {
+                            self.file_mut(ino).sectors[s as usize].settle(life, event.id);
+                        }
+                        CellRef::Length(ino) => self.file_mut(ino).length.settle(life, event.id),
+                        CellRef::Name(dir, n) => {
+                            self.dir_mut(dir).names[n as usize].1.settle(life, event.id);
+                        }
+                    }
+                }
+            }
+        }
+        self.pending.remove(marked, false);
+    }
+
+    /// A successful sync of a file or a directory: what was issued before is durable.
+    pub(crate) fn sync(&mut self, ino: Ino) {
+        if self.pending.events.is_empty() {
+            return;
+        }
+        let (mut marked, events) = self.covered(ino);
+        self.pending.events = events; // half of a rename may be covered for later
+        if let Node::File(file) = &self.nodes[ino as usize]
+            && file.sectors.iter().any(|s| s.fill.is_some())
+        {
+            self.pin_holes(ino, &mut marked);
+        }
+        self.settle(&mut marked);
+    }
+
+    /// Holes of a synced file are zeros for good.
+    pub(crate) fn pin_holes(&mut self, ino: Ino, marked: &mut [bool]) {
+        let life = self.life;
+        for cell in &mut self.file_mut(ino).sectors {
+            if cell.versions.is_empty()
+                && let Some(fill) = cell.fill.take_if(|f| f.life == life)
+            {
+                marked[fill.id as usize] = true;
+            }
+        }
+    }
+
+    /// A failed sync: what it would have covered is durable or lost, by choice, or stays pending.
+    pub(crate) fn fail_sync(&mut self, ino: Ino, family: FailedSync, choices: &mut Choices) {
+        if family == FailedSync::KeepDirty {
+            return;
+        }
+        let (covered, _) = self.covered(ino);
+        let mut durable = vec![false; covered.len()];
+        let mut lost = vec![false; covered.len()];
+        for event in &self.pending.events {
+            if covered[event.id as usize] {
+                let kept = choices.choose(2) == 0;
+                durable[event.id as usize] = kept;
+                lost[event.id as usize] = !kept;
+            }
+        }
+        let events: Vec<_> =
+            self.pending.events.iter().filter(|e| lost[e.id as usize]).copied().collect();
+        for event in &events {
+            for cell in event.cells.into_iter().flatten() {
+                self.lose(cell, event.id);
+            }
+        }
+        self.pending.remove(&lost, true);
+        self.pending.close_down(&mut durable);
+        self.settle(&mut durable);
+        if family == FailedSync::Revert {
+            events.iter().flat_map(|e| e.cells).flatten().for_each(|cell| self.revert(cell));
+        }
+    }
+
+    /// The event leaves the cell's future; what readers see of it stays in the cache.
+    pub(crate) fn lose(&mut self, cell: CellRef, id: Id) {
+        let life = self.life;
+        match cell {
+            CellRef::Sector(ino, s) => {
+                let cell = &mut self.file_mut(ino).sectors[s as usize];
+                let first = cell.versions.iter().find(|v| v.life == life).map(|v| v.id);
+                cell.forget(life, id);
+                // The next version, if any, is now the one that stands on the fill.
+                let fill = cell.fill.as_ref().filter(|f| f.life == life).map(|f| f.id);
+                let next = cell.versions.iter().find(|v| v.life == life).map(|v| v.id);
+                if let (Some(fill), Some(next), true) = (fill, next, first == Some(id)) {
+                    self.pending.get_mut(next).expect("a version is pending").fill = fill;
+                }
+            }
+            CellRef::Length(ino) => self.file_mut(ino).length.forget(life, id),
+            CellRef::Name(dir, n) => self.dir_mut(dir).names[n as usize].1.forget(life, id),
+        }
+    }
+
+    /// The cache goes back to the newest value that is still on its way, or else to the disk's.
+    pub(crate) fn revert(&mut self, cell: CellRef) {
+        fn back<V: Clone>(cell: &mut Cell<V>, life: u32) {
+            let newest = cell.versions.last().filter(|v| v.life == life).map(|v| v.value.clone());
+            cell.cache = newest.map(|value| (life, value));
+        }
+        let life = self.life;
+        match cell {
+            CellRef::Sector(ino, s) => back(&mut self.file_mut(ino).sectors[s as usize], life),
+            CellRef::Length(ino) => back(&mut self.file_mut(ino).length, life),
+            CellRef::Name(dir, n) => back(&mut self.dir_mut(dir).names[n as usize].1, life),
+        }
+    }
+}
