@@ -1,1 +1,33 @@
-//! Placeholder.
+//! The promises as executable specifications, put to work on the store.
+//!
+//! - A [`Workload`] is what callers do, one [`Op`] a line; it is written, read, generated and
+//!   shrunk, and [`json`] reads the operations other stores' vectors come with.
+//! - The reference map is [`highwater_sim::Window`], not a second one of our own: an ordered map
+//!   after every prefix of the accepted operations, and how many of them must survive. What was
+//!   acknowledged, attempted, unknown after a failure and seen by a reader all move its edges.
+//!   Tests that judge a store without the explorer use the same type.
+//! - [`PayloadSubject`] lives a workload on the payload store, for the explorer.
+//! - [`engines()`] lists what can be run by name, and a [`Token`] is one line that walks the trail
+//!   of a finding again.
+//!
+//! This package knows the engine and the simulation; neither of them knows it.
+
+mod compact;
+pub mod engines;
+mod error;
+mod generate;
+pub mod json;
+pub mod op;
+mod payload;
+pub mod setup;
+mod text;
+mod token;
+mod workload;
+
+pub use engines::{Counterexample, Engine, Job, Outcome, Walks, engine, engines};
+pub use error::{Place, WorkloadError};
+pub use op::{Bytes, Op};
+pub use payload::PayloadSubject;
+pub use setup::{Case, Setup};
+pub use token::{Fault, Token};
+pub use workload::Workload;
