@@ -19,6 +19,11 @@ pub(crate) struct Position {
     pub(crate) length: u32,
 }
 
+impl Position {
+    /// The length that stands for a delete where changes are listed.
+    pub(crate) const DELETED: u32 = u32::MAX;
+}
+
 /// One multiplication: ids are numbers, and the map is asked for every payload.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct IdHasher(u64);
@@ -84,6 +89,21 @@ impl Index {
                 self.insert(entry.id, Position { lsn, slot, offset, length });
             }
             None => self.remove(entry.id),
+        }
+    }
+
+    /// Applies changes in order and empties the list; `expected` is how many more there may be, as
+    /// far as one can tell.
+    pub(crate) fn apply_all(&mut self, changes: &mut Vec<(u64, Position)>, expected: u64) {
+        if self.map.capacity() < self.map.len() + changes.len() {
+            self.map.reserve(changes.len().max(expected as usize));
+        }
+        for (id, position) in changes.drain(..) {
+            if position.length == Position::DELETED {
+                self.remove(id);
+            } else {
+                self.insert(id, position);
+            }
         }
     }
 

@@ -1,8 +1,9 @@
 //! An entry: one payload in a record, verifiable alone, so that reading one payload of a large
-//! batch reads no more than that.
+//! batch reads no more than that. A record is one or more entries; its own checksum is over their
+//! headers, which hold the checksums of the bytes: so every byte is hashed once.
 
 use super::{Lsn, put_u32, put_u64, u32_at, u64_at};
-use crate::limits::{ENTRY_HEADER, PAYLOAD_SIZE_MAX, padded};
+use crate::limits::{ALIGN, ENTRY_HEADER, PAYLOAD_SIZE_MAX, padded};
 
 /// The length that says "deleted".
 const DELETED: u32 = u32::MAX;
@@ -40,7 +41,8 @@ impl Entry<'_> {
         put_u32(&mut header, 12, crc);
         out.extend_from_slice(&header);
         out.extend_from_slice(bytes);
-        out.resize(out.len() + padded(bytes.len()) - bytes.len(), 0);
+        let padding = padded(bytes.len()) - bytes.len();
+        out.extend_from_slice(&[0; ALIGN][..padding]);
     }
 
     /// The entry at the start of `bytes`. Of an entry of `exact` bytes, only that passes.
@@ -55,23 +57,49 @@ impl Entry<'_> {
     }
 }
 
-/// The entries of a record, with their offsets in it; `None` in place of one that is damaged, and
-/// then nothing more.
-pub(crate) fn entries(
-    payload: &[u8],
-    lsn: Lsn,
-) -> impl Iterator<Item = Option<(usize, Entry<'_>)>> {
+/// The entries of a record, with their offsets in it, unverified; it ends at the first that does
+/// not fit.
+pub(crate) fn entries(record: &[u8]) -> impl Iterator<Item = (usize, Entry<'_>)> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        let rest = payload.get(at..).filter(|rest| !rest.is_empty())?;
-        let Some(entry) = Entry::decode(rest, lsn) else {
-            at = payload.len();
-            return Some(None);
-        };
+        let rest = record.get(at..)?;
+        let header = rest.first_chunk::<ENTRY_HEADER>()?;
+        let length = u32_at(header, 8);
+        let size = if length == DELETED { 0 } else { length as usize };
+        let payload = rest[ENTRY_HEADER..].get(..size)?;
+        let bytes = (length != DELETED).then_some(payload);
+        let entry = Entry { id: u64_at(header, 0), bytes };
         let here = at;
         at += entry.size();
-        Some(Some((here, entry)))
+        Some((here, entry))
     })
+}
+
+/// The checksum of a record: over the headers of its entries.
+pub(crate) fn record_checksum(record: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for (at, _) in entries(record) {
+        hasher.update(&record[at..at + ENTRY_HEADER]);
+    }
+    hasher.finalize()
+}
+
+/// The checksum of a record whose every byte is what was written; `None` if an entry is damaged.
+pub(crate) fn verify(record: &[u8], lsn: Lsn) -> Option<u32> {
+    let mut hasher = crc32fast::Hasher::new();
+    let mut end = 0;
+    for (at, entry) in entries(record) {
+        let used = at + ENTRY_HEADER + entry.bytes.map_or(0, <[u8]>::len);
+        let header = &record[at..at + ENTRY_HEADER];
+        let sum = checksum(lsn, header, entry.bytes.unwrap_or(&[]));
+        end = at + entry.size();
+        let padding = record.get(used..end)?;
+        if u32_at(header, 12) != sum || padding.iter().any(|&b| b != 0) {
+            return None;
+        }
+        hasher.update(header);
+    }
+    (end == record.len()).then(|| hasher.finalize())
 }
 
 #[cfg(test)]
@@ -85,9 +113,22 @@ mod tests {
             let items: Vec<Entry<'_>> =
                 items.iter().map(|(id, b)| Entry { id: *id, bytes: b.as_deref() }).collect();
             items.iter().for_each(|e| e.encode(Lsn(lsn), &mut out));
-            let back: Option<Vec<Entry<'_>>> =
-                entries(&out, Lsn(lsn)).map(|e| e.map(|(_, e)| e)).collect();
-            back == Some(items)
+            let back: Vec<Entry<'_>> = entries(&out).map(|(_, e)| e).collect();
+            back == items && verify(&out, Lsn(lsn)) == Some(record_checksum(&out))
+        }
+
+        fn a_flipped_bit_of_a_record_shows(items: Vec<(u64, Vec<u8>)>, lsn: u64, bit: usize) -> bool {
+            let mut out = Vec::new();
+            for (id, bytes) in &items {
+                Entry { id: *id, bytes: Some(bytes) }.encode(Lsn(lsn), &mut out);
+            }
+            if out.is_empty() {
+                return true;
+            }
+            let sum = record_checksum(&out);
+            let bit = bit % (out.len() * 8);
+            out[bit / 8] ^= 1 << (bit % 8);
+            verify(&out, Lsn(lsn)) != Some(sum)
         }
 
         fn damage_shows(id: u64, bytes: Vec<u8>, lsn: u64, bit: usize) -> bool {

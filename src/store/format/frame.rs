@@ -21,6 +21,7 @@ pub(crate) struct FrameHeader {
     pub(crate) durable: Lsn,
     /// Bytes of payload.
     pub(crate) length: u32,
+    /// The checksum of the record (see `entry`): that of all its bytes, by way of its entries'.
     pub(crate) payload_crc: u32,
 }
 

@@ -6,9 +6,10 @@
 //!   allocation is larger than the file.
 //! - G2: frames are taken in the order of their LSNs, without a gap.
 
+use crate::format::Lsn;
+use crate::format::entry::{record_checksum, verify};
 use crate::format::frame::{FrameHeader, FrameKind};
 use crate::format::segment::SegmentHeader;
-use crate::format::{Lsn, crc};
 use crate::limits::{
     ALIGN, FRAME_HEADER, READ_SIZE_MAX, READ_SIZE_MIN, SEGMENT_HEADER, SEGMENT_SIZE_MAX,
 };
@@ -164,8 +165,9 @@ impl Scan {
     fn payload(&mut self, offset: u64, header: FrameHeader) -> io::Result<Option<Frame<'_>>> {
         let whole = FRAME_HEADER + header.length as usize;
         let payload = &self.reader.bytes(offset, whole)?[FRAME_HEADER..];
-        let actual = if payload.len() == header.length as usize { crc(0, payload) } else { 0 };
-        if actual != header.payload_crc || payload.len() < header.length as usize {
+        let actual = verify(payload, header.lsn);
+        if actual != Some(header.payload_crc) || payload.len() < header.length as usize {
+            let actual = record_checksum(payload);
             self.offset = offset;
             self.bad = Some(Bad::Payload { expected: header.payload_crc, actual });
             return Ok(None);

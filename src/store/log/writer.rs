@@ -11,10 +11,11 @@
 //! - L5: after a failed write, sync, create or directory sync nothing is written any more.
 
 use crate::error::{Error, Result};
+use crate::format::Lsn;
+use crate::format::entry::record_checksum;
 use crate::format::frame::{FrameHeader, FrameKind};
 use crate::format::name::Name;
 use crate::format::segment::SegmentHeader;
-use crate::format::{Lsn, crc};
 use crate::limits::{FRAME_HEADER, SEGMENT_HEADER, SEGMENT_SIZE_MAX, WRITE_SIZE, padded};
 use crate::log::open;
 use crate::positions::Positions;
@@ -105,7 +106,8 @@ impl Writer {
         let lsn = self.appended.next();
         let fresh = self.make_room(frame)?;
         let at = self.buffer.len();
-        self.buffer.resize(at + FRAME_HEADER, 0);
+        self.buffer.reserve(frame as usize);
+        self.buffer.extend_from_slice(&[0; FRAME_HEADER]);
         encode(lsn, &mut self.buffer);
         assert_eq!(self.buffer.len(), at + FRAME_HEADER + size, "a payload of the size announced");
         self.seal(at, FrameKind::Record, lsn);
@@ -128,7 +130,7 @@ impl Writer {
             lsn,
             durable: self.durable,
             length: payload.len() as u32,
-            payload_crc: crc(0, payload),
+            payload_crc: record_checksum(payload),
         };
         self.buffer[at..at + FRAME_HEADER].copy_from_slice(&header.encode(epoch));
         self.buffer.resize(padded(self.buffer.len()), 0);

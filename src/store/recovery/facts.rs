@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::format::Lsn;
 use crate::format::entry::entries;
 use crate::format::name::{Kind, Name};
-use crate::index::Index;
+use crate::index::{Index, Position};
+use crate::limits::FRAME_HEADER;
 use crate::log::open;
 use crate::log::scan::{Bad, Scan};
 use crate::recovery::plan::{Facts, Piece, effective};
@@ -15,14 +16,55 @@ use crate::snapshot;
 use highwater_vfs::{OpenMode, Vfs};
 use std::path::Path;
 
-/// A frame above all statements met before it.
+/// Where a frame stands that may have to be copied.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Uncovered {
+pub(crate) struct Milestone {
     pub(crate) lsn: Lsn,
     pub(crate) slot: u32,
-    /// Offset of the frame's payload, and its size in bytes.
-    pub(crate) payload: u64,
-    pub(crate) length: u32,
+    pub(crate) offset: u64,
+}
+
+/// Frames that nothing has proven durable yet: every one while they are few, every second, fourth,
+/// … when they become many, so that a log without statements costs no memory a frame.
+#[derive(Debug)]
+pub(crate) struct Milestones {
+    pub(crate) list: Vec<Milestone>,
+    stride: u64,
+}
+
+const MILESTONES_MAX: usize = 4096;
+
+/// Index changes are gathered and applied together: the processor then waits for several of the
+/// map's cache lines at once.
+const APPLY_AT_ONCE: usize = 256;
+
+impl Milestones {
+    /// A frame has passed; `fresh` for the first of a segment, where one must be able to start.
+    fn pass(&mut self, milestone: Milestone, statement: Lsn, fresh: bool) {
+        if !fresh && !milestone.lsn.0.is_multiple_of(self.stride) {
+            return;
+        }
+        if self.list.len() >= 64 && self.list[32].lsn <= statement {
+            // Frames before the statement are not wanted, but one to start from.
+            let after = self.list.partition_point(|m| m.lsn <= statement);
+            self.list.drain(..after - 1);
+        }
+        if self.list.len() >= MILESTONES_MAX {
+            self.stride *= 2;
+            let stride = self.stride;
+            let mut slot = u32::MAX;
+            self.list.retain(|m| {
+                let first = std::mem::replace(&mut slot, m.slot) != m.slot;
+                first || m.lsn.0.is_multiple_of(stride)
+            });
+        }
+        self.list.push(milestone);
+    }
+
+    /// Where to start in order to meet `lsn`.
+    pub(crate) fn before(&self, lsn: Lsn) -> Option<Milestone> {
+        self.list.iter().rev().find(|m| m.lsn <= lsn).copied()
+    }
 }
 
 /// Where the log ended, if not cleanly.
@@ -40,7 +82,7 @@ pub(crate) struct BadEnd {
 pub(crate) struct Found {
     pub(crate) facts: Facts,
     pub(crate) index: Index,
-    pub(crate) uncovered: Vec<Uncovered>,
+    pub(crate) milestones: Milestones,
     pub(crate) bad_end: Option<BadEnd>,
     /// All names that are ours, and the others.
     pub(crate) names: Vec<Name>,
@@ -67,7 +109,7 @@ pub(crate) fn gather(vfs: &dyn Vfs) -> Result<Found> {
             statement: Lsn(0),
         },
         index: Index::default(),
-        uncovered: Vec::new(),
+        milestones: Milestones { list: Vec::new(), stride: 1 },
         bad_end: None,
         names: Vec::with_capacity(list.len()),
         foreign: Vec::new(),
@@ -185,8 +227,6 @@ fn walk(
         found.facts.bad = true;
         found.bad_end = Some(BadEnd { file, offset, why, discarded });
     }
-    let statement = found.facts.statement;
-    found.uncovered.retain(|u| u.lsn > statement);
     Ok(())
 }
 
@@ -219,23 +259,29 @@ fn replay(found: &mut Found, scan: &mut Scan, limit: Lsn, text: &str) -> std::io
     }
     let slot = found.index.slot(scan.first, scan.epoch);
     found.index.slots[slot as usize].file = Some(scan.reader.file.clone());
+    let mut changes: Vec<(u64, Position)> = Vec::new();
+    let (mut fresh, before) = (true, found.replayed);
     while let Some(frame) = scan.frame(limit)? {
-        let (lsn, length) = (frame.header.lsn, frame.header.length);
-        let payload = frame.offset + crate::limits::FRAME_HEADER as u64;
+        let (lsn, offset) = (frame.header.lsn, frame.offset);
         if lsn >= found.facts.end {
-            for entry in entries(frame.payload, lsn).flatten() {
-                let offset = payload + entry.0 as u64;
-                found.index.apply(&entry.1, lsn, slot, offset as u32);
+            for (at, entry) in entries(frame.payload) {
+                let offset = (offset as usize + FRAME_HEADER + at) as u32;
+                let length = entry.bytes.map_or(Position::DELETED, |b| b.len() as u32);
+                changes.push((entry.id, Position { lsn, slot, offset, length }));
             }
-            found.uncovered.push(Uncovered { lsn, slot, payload, length });
             found.facts.end = lsn.next();
             found.replayed += 1;
-        }
-        if found.uncovered.len() > 64 && found.uncovered[32].lsn <= scan.statement {
+            let milestone = Milestone { lsn, slot, offset };
             let statement = scan.statement;
-            found.uncovered.retain(|u| u.lsn > statement);
+            found.milestones.pass(milestone, statement, std::mem::take(&mut fresh));
+        }
+        if changes.len() >= APPLY_AT_ONCE {
+            // The rest of this segment may bring as many again as it has brought so far.
+            let rest = (scan.reader.size / scan.offset) * (found.replayed - before);
+            found.index.apply_all(&mut changes, rest);
         }
     }
+    found.index.apply_all(&mut changes, 0);
     found.facts.statement = found.facts.statement.max(scan.statement);
     found.index.slots[slot as usize].last = scan.next.previous();
     if let Some(why) = scan.bad {

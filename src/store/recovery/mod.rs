@@ -18,10 +18,10 @@ use crate::format::entry::entries;
 use crate::format::name::{Kind, Name};
 use crate::index::Index;
 use crate::log::open;
-use crate::log::scan::Bad;
+use crate::log::scan::{Bad, Scan};
 use crate::log::writer::Writer;
-use facts::{BadEnd, Found, Uncovered, gather};
-use highwater_vfs::{OpenMode, Vfs, read_exact_at};
+use facts::{BadEnd, Found, gather};
+use highwater_vfs::{OpenMode, Vfs};
 use plan::{Plan, plan};
 use std::fmt;
 use std::path::Path;
@@ -211,27 +211,39 @@ fn copy(writer: &mut Writer, found: &mut Found, from: Lsn, last: Lsn) -> Result<
     let slot = found.index.slot(first, epoch);
     found.index.slots[slot as usize].file = Some(file);
     found.index.slots[slot as usize].present = true;
-    let mut payload = Vec::new();
-    let mut copied = 0;
-    for &Uncovered { lsn, slot: source, payload: offset, length } in &found.uncovered {
-        if lsn < from {
-            continue;
-        }
-        let source = &found.index.slots[source as usize];
-        payload.resize(length as usize, 0);
-        let file = source.file.as_ref().expect("a scanned segment is open");
-        let read = read_exact_at(&**file, &mut payload, offset);
-        read.map_err(Error::io("read", &source.name()))?;
-        let to = writer.copy(lsn, &payload)?;
-        for (at, entry) in entries(&payload, lsn).flatten() {
-            if found.index.get(entry.id).is_some_and(|p| p.lsn == lsn) {
-                found.index.apply(&entry, lsn, slot, (to + at as u64) as u32);
+    let mut next = from;
+    while next <= last {
+        let start = found.milestones.before(next).expect("a frame that was replayed has one");
+        let source = &found.index.slots[start.slot as usize];
+        let (name, limit) = (source.name(), source.last.next());
+        let file = source.file.clone().expect("a scanned segment is open");
+        let mut scan = Scan::begin(file, source.first, source.epoch).map_err(read(&name))?;
+        scan.resume_at(start.offset, start.lsn);
+        let before = next;
+        while let Some(frame) = scan.frame(limit).map_err(read(&name))? {
+            let lsn = frame.header.lsn;
+            if lsn < next {
+                continue;
             }
+            let to = writer.copy(lsn, frame.payload)?;
+            for (at, entry) in entries(frame.payload) {
+                if found.index.get(entry.id).is_some_and(|p| p.lsn == lsn) {
+                    found.index.apply(&entry, lsn, slot, (to + at as u64) as u32);
+                }
+            }
+            next = lsn.next();
         }
-        copied += 1;
+        if next == before {
+            let expected = format!("the frame of LSN {next}, as it was a moment ago");
+            return Err(Error::corrupt(name, start.offset, expected, "other bytes"));
+        }
     }
     writer.sync()?;
-    Ok(copied)
+    Ok(last.0 + 1 - from.0)
+}
+
+fn read(name: &str) -> impl FnOnce(std::io::Error) -> Error {
+    Error::io("read", name)
 }
 
 /// Segments of former lives that begin at or behind `from`: all they have is copied now.
