@@ -4,12 +4,15 @@
 mod ack;
 mod atom;
 mod ckpt;
+mod count;
 mod del;
 mod dir;
 mod err;
 mod judge;
 mod kit;
 mod lessons;
+mod odd;
 mod rec;
+mod same;
 mod stale;
 mod tail;
