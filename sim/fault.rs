@@ -8,12 +8,14 @@
 //! - I2: calls are numbered by kind in the order in which they come, those that fail included; so
 //!   a plan means the same for the same calls.
 
+mod file;
 mod plan;
 
 pub use plan::{CallKind, Fault, FaultEffect, FaultPlan};
 
 use crate::{Reach, SimFs};
-use highwater_vfs::{File, OpenMode, Vfs, write_all_at};
+use file::FaultFile;
+use highwater_vfs::{File, OpenMode, Vfs};
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
 use std::io::{self, ErrorKind};
@@ -229,81 +231,5 @@ impl Vfs for FaultFs {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.shared.sync(CallKind::SyncDir, || self.shared.inner.sync_dir(dir))
-    }
-}
-
-struct FaultFile {
-    inner: Arc<dyn File>,
-    shared: Arc<Shared>,
-}
-
-impl Debug for FaultFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FaultFile({:?})", self.inner)
-    }
-}
-
-impl FaultFile {
-    fn write(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-        let end = offset.saturating_add(buf.len() as u64);
-        self.shared.growing((|| self.inner.size(), end), |end| {
-            let count = end.saturating_sub(offset).min(buf.len() as u64) as usize;
-            if count == 0 && !buf.is_empty() {
-                return Err(self.shared.full());
-            }
-            self.inner.write_at(&buf[..count], offset)
-        })
-    }
-}
-
-impl File for FaultFile {
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        match self.shared.call(CallKind::Read) {
-            Some(fault @ Fault { what: FaultEffect::Short(most), .. }) => {
-                let count = buf.len().min(most as usize);
-                if count < buf.len() {
-                    self.shared.fire(fault);
-                }
-                self.inner.read_at(&mut buf[..count], offset)
-            }
-            Some(fault) => self.shared.failed(fault),
-            None => self.inner.read_at(buf, offset), // I1
-        }
-    }
-
-    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-        match self.shared.call(CallKind::Write) {
-            Some(fault @ Fault { what: FaultEffect::Short(most), .. }) => {
-                let count = buf.len().min(most as usize);
-                if count < buf.len() {
-                    self.shared.fire(fault);
-                }
-                self.write(&buf[..count], offset)
-            }
-            Some(fault @ Fault { what: FaultEffect::EioAfter(bytes), .. }) => {
-                let count = buf.len().min(bytes as usize);
-                write_all_at(&*self.inner, &buf[..count], offset)?;
-                self.shared.failed(fault)
-            }
-            Some(fault) => self.shared.failed(fault),
-            None => self.write(buf, offset), // I1
-        }
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.shared.whole(CallKind::SetLen, || {
-            self.shared.growing((|| self.inner.size(), len), |end| match end < len {
-                true => Err(self.shared.full()),
-                false => self.inner.set_len(len),
-            })
-        })
-    }
-
-    fn size(&self) -> io::Result<u64> {
-        self.shared.whole(CallKind::Size, || self.inner.size())
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.shared.sync(CallKind::Sync, || self.inner.sync())
     }
 }

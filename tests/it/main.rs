@@ -1,4 +1,5 @@
 //! Integration tests of highwater, one binary.
 
 mod conformance;
+mod faults;
 mod tidy;
