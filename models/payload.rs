@@ -215,7 +215,7 @@ impl PayloadSubject {
         let put = &self.between[(life.nth as usize).min(self.between.len() - 1)];
         life.remark(|| format!("put {}", put.id));
         life.told.tell(|window| window.attempt(&put.effect));
-        let stuck = |error| Halt::broken(Rule::P8Progress, format!("put {}: {error}", put.id));
+        let stuck = |error| Halt::Stuck(format!("put {}: {error}", put.id));
         let ack = store.store(put.id, &put.bytes).map_err(stuck)?;
         let level = promised(ack.level).max(self.put_level());
         life.remark(|| format!("acknowledged {:?} at LSN {}", level, ack.lsn));

@@ -113,6 +113,7 @@ impl Disk {
             print: Fingerprint::default(),
         };
         print_pending(&self.pending, &mut printer.print);
+        printer.print.add(u64::from(self.sync_may_fail.is_some()));
         let mut met = 1;
         let mut open = vec![ROOT];
         numbers[ROOT as usize] = 1;

@@ -7,10 +7,10 @@
 //!   is one event in two cells.
 //! - D4: bytes behind a file's length read as zeros once the file grows over them.
 
-use crate::Choices;
 use crate::cell::{Block, Cell, Decider};
 use crate::model::Model;
 use crate::order::{CellRef, Id, Ino, Past, Pending, Status};
+use crate::{Choices, FailedSync};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
@@ -55,6 +55,8 @@ pub(crate) struct Disk {
     pub(crate) pending: Pending,
     pub(crate) pasts: Vec<Past>,
     pub(crate) status: Vec<Status>,
+    /// One sync may still fail, in this way, in a life that allows it.
+    pub(crate) sync_may_fail: Option<FailedSync>,
     /// The sectors of the inode that was removed or cut last.
     pub(crate) stale: Option<Arc<Vec<Block>>>,
     pub(crate) last: Option<(u32, Id)>,
@@ -70,6 +72,7 @@ impl Disk {
             pending: Pending::default(),
             pasts: Vec::new(),
             status: Vec::new(),
+            sync_may_fail: None,
             stale: None,
             last: None,
         }

@@ -1,6 +1,6 @@
 //! The easy way in: an engine that can open, put and get.
 
-use crate::promise::{Effect, Level, Map, Recovered, Rule, Window};
+use crate::promise::{Effect, Level, Map, Recovered, Window};
 use crate::subject::{Halt, Life, Subject};
 use highwater_vfs::Vfs;
 use std::io;
@@ -199,7 +199,7 @@ impl<K: Kv> Subject for Easy<K> {
         let put = Act::Put(BETWEEN, b"work between crashes".to_vec());
         let worked = self.act(&put, &self.between, &mut engine, life);
         worked.map_err(|halt| match halt {
-            Halt::Failed(what) => Halt::broken(Rule::P8Progress, what),
+            Halt::Failed(what) => Halt::Stuck(what),
             other => other,
         })?;
         self.check(&mut engine, life)

@@ -14,7 +14,7 @@
 use crate::branch::Branch;
 use crate::count::{Count, times};
 use crate::disk::Disk;
-use crate::fs::{Moment, SimFs, SyncFailures};
+use crate::fs::{Moment, SimFs};
 use crate::promise::{Broken, Promise, Rule};
 use crate::record::{Cut, Recorder, Taking};
 use crate::subject::{Halt, Life, Reach, Subject, Told};
@@ -194,7 +194,8 @@ impl<'a, S: Subject> Worker<'a, S> {
         loop {
             let told = Told::new(S::Promise::default());
             recorder.restart(told.clone());
-            let disk = Disk::new(self.settings.model);
+            let mut disk = Disk::new(self.settings.model);
+            disk.sync_may_fail = self.settings.failed_sync;
             let lived =
                 self.live(disk, choices, &told, Some(&recorder), self.settings.crashes == 0);
             choices = std::mem::replace(&mut lived.fs.lock().choices, Choices::enumerate());
@@ -218,7 +219,7 @@ impl<'a, S: Subject> Worker<'a, S> {
             kill: self.settings.kill,
             every: self.settings.every_point,
             only: None,
-            after_failure: self.settings.failed_sync.is_some() && self.path.is_empty(),
+            after_failure: self.path.len() as u32 + 1 >= self.settings.crashes,
         }
     }
 
@@ -237,8 +238,7 @@ impl<'a, S: Subject> Worker<'a, S> {
             let mut state = fs.lock();
             state.deaf = self.settings.deaf;
             state.watch = recorder.map(|r| Box::new(r.clone()) as _);
-            let family = self.settings.failed_sync.filter(|_| nth == 0);
-            state.failures = family.map(|family| SyncFailures { family, left: 1 });
+            state.may_fail = !last;
         }
         let (reach, remarks) = (&self.reach, None);
         let life = Life { nth, last, disk: Arc::new(fs.clone()), told, reach, remarks };
@@ -248,7 +248,7 @@ impl<'a, S: Subject> Worker<'a, S> {
             let mut state = fs.lock();
             let (call, failed) = (state.calls, state.failed > 0);
             let choices = &state.choices;
-            let moment = Moment { call, is_sync: false, write: None, failed, choices };
+            let moment = Moment { call, is_sync: false, write: None, choices };
             if result.is_ok() || failed {
                 recorder.end(&state.disk, &moment);
             }
@@ -319,7 +319,8 @@ pub(crate) fn judge(result: &Result<(), Halt>, injected: bool) -> Option<Broken>
     match result {
         Ok(()) => None,
         Err(Halt::Broken(broken)) => Some(broken.clone()),
-        Err(Halt::Failed(_)) if injected => None,
+        Err(Halt::Failed(_) | Halt::Stuck(_)) if injected => None,
+        Err(Halt::Stuck(what)) => Some(Broken { rule: Rule::P8Progress, what: what.clone() }),
         Err(Halt::Failed(what)) => {
             let what = format!("nothing failed, and the engine says: {what}");
             Some(Broken { rule: Rule::P5FalseAlarm, what })

@@ -21,22 +21,12 @@ pub(crate) struct Moment<'a> {
     pub(crate) call: u32,
     pub(crate) is_sync: bool,
     pub(crate) write: Option<UnderWay<'a>>,
-    /// Whether a sync has failed in this life.
-    pub(crate) failed: bool,
     pub(crate) choices: &'a Choices,
 }
 
 /// Sees the disk at every boundary (F1).
 pub(crate) trait Watch: Send {
     fn boundary(&mut self, disk: &Disk, moment: &Moment<'_>);
-}
-
-/// When syncs fail, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SyncFailures {
-    pub(crate) family: FailedSync,
-    /// Whether one of this life's syncs may still fail: each is asked by a choice.
-    pub(crate) left: u32,
 }
 
 pub(crate) struct State {
@@ -48,7 +38,8 @@ pub(crate) struct State {
     pub(crate) syncs: u32,
     /// Syncs say `Ok` and do nothing: the control.
     pub(crate) deaf: bool,
-    pub(crate) failures: Option<SyncFailures>,
+    /// Whether one of this life's syncs may fail, if the disk still has a failure to give.
+    pub(crate) may_fail: bool,
     pub(crate) fail_next: Option<FailedSync>,
     pub(crate) failed: u32,
 }
@@ -96,7 +87,7 @@ impl SimFs {
             calls: 0,
             syncs: 0,
             deaf: false,
-            failures: None,
+            may_fail: false,
             fail_next: None,
             failed: 0,
         };
@@ -185,8 +176,8 @@ impl SimFs {
 impl State {
     fn boundary(&mut self, is_sync: bool, write: Option<UnderWay<'_>>) {
         if let Some(watch) = &mut self.watch {
-            let (call, failed, choices) = (self.calls, self.failed > 0, &self.choices);
-            watch.boundary(&self.disk, &Moment { call, is_sync, write, failed, choices });
+            let (call, choices) = (self.calls, &self.choices);
+            watch.boundary(&self.disk, &Moment { call, is_sync, write, choices });
         }
         self.calls += 1;
         self.syncs += u32::from(is_sync);
@@ -196,12 +187,12 @@ impl State {
         if let Some(family) = self.fail_next.take() {
             return Some(family);
         }
-        let failures = self.failures.as_mut().filter(|f| f.left > 0)?;
+        let family = self.disk.sync_may_fail.filter(|_| self.may_fail)?;
         if self.choices.choose(2) == 0 {
             return None;
         }
-        failures.left -= 1;
-        Some(failures.family)
+        self.disk.sync_may_fail = None;
+        Some(family)
     }
 
     pub(crate) fn note(&mut self, text: impl FnOnce() -> String) {

@@ -33,7 +33,8 @@ pub(crate) struct Taking {
     pub(crate) every: bool,
     /// Only this one, for a replay.
     pub(crate) only: Option<CrashPoint>,
-    /// Nothing before the first failed sync: those cuts belong to the run without failures.
+    /// Nothing before the failed sync: no later life of this run may see one fail, and those cuts
+    /// belong to the run without failures.
     pub(crate) after_failure: bool,
 }
 
@@ -101,7 +102,7 @@ impl<P: Promise> Watch for Recorder<P> {
 impl<P: Promise> Inner<P> {
     fn boundary(&mut self, disk: &Disk, moment: &Moment<'_>, end: bool) {
         self.settle_candidate();
-        if self.taking.after_failure && !moment.failed {
+        if self.taking.after_failure && disk.sync_may_fail.is_some() {
             return;
         }
         let number = moment.call as usize;

@@ -2,7 +2,7 @@
 
 use crate::disk::Disk;
 use crate::explore::{judge, live_safely};
-use crate::fs::{Moment, SimFs, SyncFailures};
+use crate::fs::{Moment, SimFs};
 use crate::order::{CellRef, DROPPED};
 use crate::promise::Broken;
 use crate::record::{Recorder, Taking};
@@ -44,6 +44,7 @@ pub fn replay<S: Subject>(subject: &S, settings: &Settings, trail: &Trail) -> Re
     let mut walked = Trail::default();
     let mut lost = Vec::new();
     let mut disk = Disk::new(settings.model);
+    disk.sync_may_fail = settings.failed_sync;
     let mut promise = S::Promise::default();
     for (nth, life) in trail.lives.iter().enumerate() {
         trace.begin();
@@ -57,16 +58,15 @@ pub fn replay<S: Subject>(subject: &S, settings: &Settings, trail: &Trail) -> Re
         };
         let recorder = Recorder::new(taking, told.clone());
         let fs = SimFs::on(disk, Choices::replay(life.choices.clone()));
+        let last = nth == settings.crashes as usize;
         {
             let mut state = fs.lock();
             state.deaf = settings.deaf;
             state.trace = Some(trace);
             state.watch = Some(Box::new(recorder.clone()));
-            let family = settings.failed_sync.filter(|_| nth == 0);
-            state.failures = family.map(|family| SyncFailures { family, left: 1 });
+            state.may_fail = !last;
         }
         let reach = RefCell::default();
-        let last = nth == settings.crashes as usize;
         let view = Life {
             nth: nth as u32,
             last,
@@ -79,7 +79,7 @@ pub fn replay<S: Subject>(subject: &S, settings: &Settings, trail: &Trail) -> Re
         drop(view);
         let mut state = fs.lock();
         let (call, failed) = (state.calls, state.failed > 0);
-        let moment = Moment { call, is_sync: false, write: None, failed, choices: &state.choices };
+        let moment = Moment { call, is_sync: false, write: None, choices: &state.choices };
         recorder.end(&state.disk, &moment);
         trace = state.trace.take().unwrap_or_default();
         note_lost(&state.disk, &trace, &mut lost);

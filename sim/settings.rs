@@ -13,7 +13,7 @@ pub struct Settings {
     pub power: bool,
     /// Whether the process is killed.
     pub kill: bool,
-    /// Instead of nothing failing: one sync of a run fails in this way.
+    /// Instead of nothing failing: one sync of a run fails in this way, in any life but the last.
     pub failed_sync: Option<FailedSync>,
     /// Every boundary is a crash point, even where a later one covers its disks.
     pub every_point: bool,

@@ -84,6 +84,9 @@ pub enum Halt {
     /// The engine gave up with an error. That is its right after an injected fault; without one it
     /// is a false alarm (P5).
     Failed(String),
+    /// The engine opened, and then took no work. That is its right after an injected fault; without
+    /// one it makes no progress (P8).
+    Stuck(String),
 }
 
 impl Halt {
