@@ -23,10 +23,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod dump;
 mod error;
 pub mod format;
 mod index;
-
+pub mod inspect;
+mod inspection;
 mod limits;
 mod log;
 mod payload;

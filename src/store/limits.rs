@@ -23,8 +23,8 @@ pub(crate) const WRITE_SIZE: usize = 16 << 10;
 pub(crate) const READ_SIZE_MIN: usize = 512;
 pub(crate) const READ_SIZE_MAX: usize = 64 << 10;
 
-const _: () = assert!(FRAME_HEADER % ALIGN == 0 && SEGMENT_HEADER % ALIGN == 0);
-const _: () = assert!(ENTRY_HEADER % ALIGN == 0);
+const _: () = assert!(FRAME_HEADER.is_multiple_of(ALIGN) && SEGMENT_HEADER.is_multiple_of(ALIGN));
+const _: () = assert!(ENTRY_HEADER.is_multiple_of(ALIGN));
 const _: () = assert!(PAYLOAD_SIZE_MAX + 1024 < SEGMENT_SIZE_MAX);
 const _: () = assert!(2 * SEGMENT_SIZE_MAX < u32::MAX as u64);
 const _: () = assert!(READ_SIZE_MIN >= SEGMENT_HEADER + FRAME_HEADER);

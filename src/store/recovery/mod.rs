@@ -189,7 +189,7 @@ fn corrupt_at(bad: &BadEnd, expected: String) -> Error {
 }
 
 /// Opens the segments that hold live payloads; one that is gone is a gap in the data.
-fn open_referenced(vfs: &dyn Vfs, found: &mut Found) -> Result<()> {
+pub(crate) fn open_referenced(vfs: &dyn Vfs, found: &mut Found) -> Result<()> {
     for slot in &mut found.index.slots {
         if slot.live > 0 && slot.file.is_none() {
             let name = slot.name();
