@@ -31,7 +31,8 @@ use serde_json::Value;
 /// let workload = json::parse(r#"[{"ops": [["store", 1, {"b": 1, "a": [2]}]]}, {"ops": []}]"#)?;
 /// assert_eq!(workload.to_string(), "put 1 \"{\\\"b\\\":1,\\\"a\\\":[2]}\"\nreopen\n");
 /// let error = json::parse(r#"[{"ops": [["delete", "x"]]}]"#).unwrap_err();
-/// assert_eq!(error.to_string(), "at [0].ops[0][1]: expected an id (a number from 0), found \"x\"");
+/// let text = error.to_string();
+/// assert_eq!(text, "at [0].ops[0][1]: expected an id (a number from 0), found \"x\"");
 /// # Ok::<(), highwater_models::WorkloadError>(())
 /// ```
 pub fn parse(text: &str) -> Result<Workload, WorkloadError> {

@@ -18,7 +18,7 @@ use crate::{Case, Op};
 use highwater::{Ack, Durability, Error, PayloadStore};
 use highwater_sim::{Broken, Halt, Level, Life, Map, Recovered, Rule, Subject, Window};
 use std::sync::Arc;
-use step::{Between, LIVES, Step, between, steps};
+use step::{LIVES, Step, between, steps};
 
 /// A workload on the payload store.
 ///
@@ -34,7 +34,8 @@ pub struct PayloadSubject {
     case: Case,
     options: highwater::Options,
     steps: Vec<Step>,
-    between: Vec<Between>,
+    /// What later lives do between two crashes, by the number of the life.
+    between: Vec<Step>,
 }
 
 fn promised(level: highwater::Level) -> Level {
@@ -213,13 +214,11 @@ impl PayloadSubject {
             return Ok(());
         }
         let put = &self.between[(life.nth as usize).min(self.between.len() - 1)];
-        life.remark(|| format!("put {}", put.id));
-        life.told.tell(|window| window.attempt(&put.effect));
-        let stuck = |error| Halt::Stuck(format!("put {}: {error}", put.id));
-        let ack = store.store(put.id, &put.bytes).map_err(stuck)?;
-        let level = promised(ack.level).max(self.put_level());
-        life.remark(|| format!("acknowledged {:?} at LSN {}", level, ack.lsn));
-        life.told.tell(|window| window.acknowledge(level));
+        life.remark(|| put.op.to_string());
+        self.step(put, &mut store, life).map_err(|halt| match halt {
+            Halt::Failed(what) => Halt::Stuck(what),
+            other => other,
+        })?;
         self.same(&store, life, Rule::P8Progress)
     }
 

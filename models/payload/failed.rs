@@ -31,17 +31,17 @@ impl PayloadSubject {
             _ => return Err(unexpected(&step.op.to_string(), error)),
         }
         self.seen(step, store, life)?;
-        let put = &self.between[0];
-        life.told.tell(|window| window.attempt(&put.effect));
+        let (put, effect) = (&self.between[0], &self.between[0].effect);
+        life.told.tell(|window| effect.iter().for_each(|effect| window.attempt(effect)));
         let may_go_on = step.op == Op::Checkpoint || self.options.auto_checkpoint;
-        match store.store(put.id, &put.bytes) {
+        match store.store(put.items[0].0, &put.items[0].1) {
             Err(Error::Poisoned) => {
                 life.told.tell(Window::refused);
                 life.reached(POISONED);
             }
             Ok(ack) if may_go_on => {
                 let level = promised(ack.level).max(self.put_level());
-                life.remark(|| format!("put {} goes on: acknowledged {level:?}", put.id));
+                life.remark(|| format!("{} goes on: acknowledged {level:?}", put.op));
                 life.told.tell(|window| window.acknowledge(level));
                 life.reached(GOES_ON);
                 return Ok(());

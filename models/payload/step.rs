@@ -1,6 +1,6 @@
 //! The operations of a workload with everything made that they need, once for all lives.
 
-use crate::Op;
+use crate::{Bytes, Op};
 use highwater_sim::Effect;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,26 +16,20 @@ pub(super) struct Step {
     pub(super) present: bool,
 }
 
-/// What a life behind the first does between two crashes: one put, of an id of its own, so that
-/// none hides another.
-#[derive(Clone, Debug)]
-pub(super) struct Between {
-    pub(super) id: u64,
-    pub(super) bytes: Vec<u8>,
-    pub(super) effect: Arc<Effect>,
-}
-
 /// The first id of the work between two crashes.
 pub(super) const BETWEEN: u64 = 1_000_000;
 /// Lives for which that work is prepared; later ones repeat the last.
 pub(super) const LIVES: u64 = 8;
 
-/// The work of life number `nth`, from 0.
-pub(super) fn between(nth: u64) -> Between {
-    let (id, bytes) = (BETWEEN + nth, format!("work of life {:>3}", nth + 1).into_bytes());
-    let name = format!("put {id} in life {}", nth + 1);
-    let effect = Effect::new(name, vec![(id, Some(bytes.clone()))]);
-    Between { id, bytes, effect }
+/// The work of life number `nth`, from 0, between two crashes: one put, of an id of its own, so
+/// that none hides another. The first life's is what it tries after a failure.
+pub(super) fn between(nth: u64) -> Step {
+    let bytes = format!("work of life {:>3}", nth + 1).into_bytes();
+    let op = Op::Put { id: BETWEEN + nth, bytes: Bytes::Literal(bytes) };
+    let mut step = step(0, &op, &mut BTreeSet::new());
+    let changes = step.items.iter().map(|(id, bytes)| (*id, Some(bytes.clone()))).collect();
+    step.effect = Some(Effect::new(format!("put {} of life {}", BETWEEN + nth, nth + 1), changes));
+    step
 }
 
 pub(super) fn steps(ops: &[Op]) -> Vec<Step> {

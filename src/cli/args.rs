@@ -1,0 +1,274 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use highwater::Durability;
+use highwater_models::setup;
+use highwater_sim::{FailedSync, Model, Verdict};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Explores every disk that a power cut may leave, and says which promise broke.
+///
+/// Without a command it runs the default exploration: the payload store under
+/// the posix disk model, eight operations, two crashes.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Without a command: run.
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0 held                      75 the environment failed us
+  2 usage or invalid file    100 violated, or damaged files
+  4 nothing selected         102 a replay diverged
+  5 incomplete               103 blind: the control was not caught
+ 70 a bug of ours            104 broken without a crash";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Explore the crash states of an engine
+    Run(RunArgs),
+    /// Walk the trail of a finding again
+    Replay(ReplayArgs),
+    /// Look at a store's files without changing them
+    Inspect(InspectArgs),
+    /// List engines, disk models, faults or commands
+    List(ListArgs),
+}
+
+/// Who reads the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// People, on stderr
+    Human,
+    /// Programs, on stdout
+    Json,
+}
+
+/// `highwater run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Engine to explore
+    #[arg(long, default_value = "payload", value_name = "NAME")]
+    pub(crate) engine: String,
+    /// posix, ext4-ordered, strict, or all; several with commas
+    #[arg(long, default_value = "posix", value_name = "MODEL", value_delimiter = ',')]
+    pub(crate) model: Vec<Models>,
+    /// Operations to run, as text or JSON; - for stdin
+    #[arg(long, value_name = "FILE", conflicts_with = "ops")]
+    pub(crate) workload: Option<PathBuf>,
+    /// Operations of the standard workload
+    #[arg(long, default_value_t = 8, value_name = "N",
+          value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) ops: u16,
+    /// Crashes in one run; the second hits the recovery
+    #[arg(long, default_value_t = 2, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=8))]
+    pub(crate) crashes: u32,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N",
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// Seed of the random trails, where not all are walked
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
+    /// Recoveries of one disk before its states are sampled
+    #[arg(long, default_value_t = 200_000, value_name = "N")]
+    pub(crate) node_limit: u64,
+    /// Where to stop: a time (10s, 500ms, 2m), recoveries, or all
+    #[arg(long, default_value = "all", value_name = "BUDGET")]
+    pub(crate) budget: Budget,
+    /// What Ok means: fsync, flush-only or none
+    #[arg(long, default_value = "fsync", value_name = "MODE", value_parser = setup::durability)]
+    pub(crate) durability: Durability,
+    /// Do not check that dropped syncs are noticed
+    #[arg(long)]
+    pub(crate) no_control: bool,
+    /// Failing syncs: keep-dirty, keep-new, revert, or none
+    #[arg(
+        long,
+        default_value = "keep-dirty,keep-new,revert",
+        value_name = "FAMILIES",
+        value_delimiter = ','
+    )]
+    pub(crate) faults: Vec<Faults>,
+    /// The verdict that is right: exit 0 if all runs give it
+    #[arg(long, value_name = "VERDICT", value_parser = verdict)]
+    pub(crate) expect: Option<Verdict>,
+    /// Exit 5 unless every crash state was covered
+    #[arg(long)]
+    pub(crate) require_complete: bool,
+    /// Exit 5 unless this was reached (its first word will do)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) require_reach: Vec<String>,
+    /// Write report.json and the findings to this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Who reads the output
+    #[arg(long, default_value = "human", value_enum)]
+    pub(crate) format: Format,
+}
+
+/// `highwater replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The token of a finding
+    pub(crate) token: String,
+    /// Who reads the output
+    #[arg(long, default_value = "human", value_enum)]
+    pub(crate) format: Format,
+}
+
+/// `highwater inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// A store's folder, or one file in it
+    pub(crate) path: PathBuf,
+    /// Who reads the output
+    #[arg(long, default_value = "human", value_enum)]
+    pub(crate) format: Format,
+}
+
+/// `highwater list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// What to list; without it, everything
+    #[arg(value_enum)]
+    pub(crate) what: Option<What>,
+    /// Who reads the output
+    #[arg(long, default_value = "human", value_enum)]
+    pub(crate) format: Format,
+    /// The same as --format json
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum What {
+    /// What can be explored
+    Engines,
+    /// Which crash states are possible
+    Models,
+    /// What can fail besides the power
+    Faults,
+    /// What highwater can do
+    Commands,
+}
+
+/// A disk model, or all of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Models {
+    /// All of them, the weakest first.
+    All,
+    /// This one.
+    One(Model),
+}
+
+impl FromStr for Models {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Models, String> {
+        match text {
+            "all" => Ok(Models::All),
+            _ => text.parse().map(Models::One).map_err(|why: String| format!("{why}, or all")),
+        }
+    }
+}
+
+/// A family of failing syncs, or none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Faults {
+    /// No sync fails.
+    None,
+    /// One sync fails like this.
+    Sync(FailedSync),
+}
+
+impl FromStr for Faults {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Faults, String> {
+        match text {
+            "none" => Ok(Faults::None),
+            _ => text.parse().map(Faults::Sync).map_err(|why: String| format!("{why}, or none")),
+        }
+    }
+}
+
+/// Where to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Budget {
+    /// At the end.
+    All,
+    /// After this time.
+    Time(Duration),
+    /// After so many recoveries, or few more.
+    Recoveries(u64),
+}
+
+impl FromStr for Budget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Budget, String> {
+        let wrong = || format!("{text:?} is no budget: like 10s, 500ms, 2m, 50000 or all");
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        if text == "all" {
+            return Ok(Budget::All);
+        }
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        match unit {
+            "" => Ok(Budget::Recoveries(number)),
+            "ms" => Ok(Budget::Time(Duration::from_millis(number))),
+            "s" => Ok(Budget::Time(Duration::from_secs(number))),
+            "m" => Ok(Budget::Time(Duration::from_secs(number.saturating_mul(60)))),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+fn verdict(text: &str) -> Result<Verdict, String> {
+    const ALL: [Verdict; 6] = [
+        Verdict::Held,
+        Verdict::Violated,
+        Verdict::Inconclusive,
+        Verdict::Blind,
+        Verdict::Broken,
+        Verdict::Diverged,
+    ];
+    let names = ALL.map(|verdict| verdict.to_string()).join(", ");
+    let found = ALL.into_iter().find(|verdict| verdict.to_string() == text);
+    found.ok_or_else(|| format!("no verdict {text:?}: {names}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn budgets_are_read() {
+        assert_eq!("all".parse(), Ok(Budget::All));
+        assert_eq!("50000".parse(), Ok(Budget::Recoveries(50_000)));
+        assert_eq!("10s".parse(), Ok(Budget::Time(Duration::from_secs(10))));
+        assert_eq!("500ms".parse(), Ok(Budget::Time(Duration::from_millis(500))));
+        assert_eq!("2m".parse(), Ok(Budget::Time(Duration::from_secs(120))));
+        for text in ["", "s", "10 s", "-1", "10h", "1.5s", "99999999999999999999", "allx", "é"] {
+            assert!(text.parse::<Budget>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! `highwater list`: what can be asked for, and by which name.
+
+use crate::args::{Cli, Format, ListArgs, What};
+use crate::exit::{self, Done};
+use crate::human::{table, text_of};
+use crate::out::{data, json};
+use crate::report::number_of;
+use clap::CommandFactory;
+use highwater_models::engines;
+use highwater_sim::{FailedSync, Model};
+use serde_json::{Value, json};
+
+const ALL: [What; 4] = [What::Engines, What::Models, What::Faults, What::Commands];
+
+/// Lists one thing, or everything.
+pub(crate) fn list(args: &ListArgs) -> Done {
+    let wanted: Vec<What> = args.what.map_or(ALL.to_vec(), |what| vec![what]);
+    if args.json || args.format == Format::Json {
+        let document = match &wanted[..] {
+            [one] => values(*one),
+            all => Value::Object(
+                all.iter().map(|what| (name(*what).to_string(), values(*what))).collect(),
+            ),
+        };
+        data(&json(&document))?;
+        return Ok(exit::HELD);
+    }
+    let mut text = String::new();
+    for what in &wanted {
+        if wanted.len() > 1 {
+            let gap = if text.is_empty() { "" } else { "\n" };
+            text += &format!("{gap}{}\n", name(*what));
+        }
+        let mut table = table();
+        values(*what).as_array().into_iter().flatten().for_each(|row| {
+            table.add_row(cells(row));
+        });
+        text += &text_of(&table);
+    }
+    data(&text)?;
+    Ok(exit::HELD)
+}
+
+fn name(what: What) -> &'static str {
+    match what {
+        What::Engines => "engines",
+        What::Models => "models",
+        What::Faults => "faults",
+        What::Commands => "commands",
+    }
+}
+
+/// The name and what there is to say about it.
+fn cells(row: &Value) -> [String; 2] {
+    let text = |key: &str| row.get(key).and_then(Value::as_str);
+    let name = text("engine").or(text("name")).unwrap_or_default();
+    let mut about = text("about").unwrap_or_default().to_string();
+    if let Some(expected) = text("expected") {
+        let rule = text("rule").map_or(String::new(), |rule| format!(" ({rule})"));
+        about = format!("{about}; expected: {expected}{rule}");
+    }
+    [format!(" {name}"), about]
+}
+
+fn values(what: What) -> Value {
+    match what {
+        What::Engines => engines().iter().map(engine).collect(),
+        What::Models => Model::ALL.iter().map(|m| named(&m.to_string(), model(*m))).collect(),
+        What::Faults => {
+            let families = FailedSync::ALL.iter().map(|f| named(&f.to_string(), fault(*f)));
+            let none = named("none", "no sync fails: only the power and the process");
+            families.chain([none]).collect()
+        }
+        What::Commands => {
+            let all = Cli::command();
+            let about = |c: &clap::Command| c.get_about().map(ToString::to_string);
+            let one = |c| named(clap::Command::get_name(c), &about(c).unwrap_or_default());
+            all.get_subcommands().map(one).collect()
+        }
+    }
+}
+
+fn engine(engine: &highwater_models::Engine) -> Value {
+    let models: Vec<String> = engine.models.iter().map(ToString::to_string).collect();
+    json!({
+        "engine": engine.name,
+        "expected": engine.expected.to_string(),
+        "rule": engine.rule.map(number_of),
+        "bug": engine.bug,
+        "models": models,
+        "about": engine.about,
+    })
+}
+
+fn named(name: &str, about: &str) -> Value {
+    json!({ "name": name, "about": about })
+}
+
+fn model(model: Model) -> &'static str {
+    match model {
+        Model::Posix => "what POSIX promises and no more: any unsynced change may be lost",
+        Model::Ext4Ordered => "ext4 with data=ordered: a directory in order, data before length",
+        Model::Strict => "everything in order: a crash keeps a prefix of the changes",
+        _ => "",
+    }
+}
+
+fn fault(family: FailedSync) -> &'static str {
+    match family {
+        FailedSync::KeepDirty => "the changes stay pending: a retry writes them",
+        FailedSync::KeepNew => "any of them is lost, the cache shows it, a retry says Ok",
+        FailedSync::Revert => "any of them is lost, and the cache goes back too",
+        _ => "",
+    }
+}

@@ -1,0 +1,177 @@
+//! The report of a run as data.
+
+use highwater_models::{Counterexample, Engine, Job, Outcome};
+use highwater_sim::Rule;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What one engine did under one disk model. All but `recoveries_per_s` and `elapsed_s` depends on
+/// the engine and the settings alone, not on threads or time.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// The engine's name.
+    pub(crate) engine: &'static str,
+    /// The disk model.
+    pub(crate) model: String,
+    /// Where the operations come from.
+    pub(crate) workload: String,
+    /// How many there are.
+    pub(crate) operations: usize,
+    /// What `Ok` means.
+    pub(crate) setup: String,
+    /// The seed of the random trails.
+    pub(crate) seed: u64,
+    /// Crashes in one run.
+    pub(crate) crashes: u32,
+    /// The answer.
+    pub(crate) verdict: String,
+    /// Whether every crash state was covered.
+    pub(crate) exhaustive: bool,
+    /// Crash points of the first life.
+    pub(crate) crash_points: u64,
+    /// Recoveries executed and judged, the control's not among them.
+    pub(crate) recoveries: u64,
+    /// Nodes that were met again.
+    pub(crate) memo_hits: u64,
+    /// The most choices one recovery made.
+    pub(crate) choices_max: usize,
+    /// Crash states judged, in decimal digits; null if they could not be counted.
+    pub(crate) states_covered: Option<String>,
+    /// Crash states there are.
+    pub(crate) states_total: Option<String>,
+    /// A rate.
+    pub(crate) recoveries_per_s: u64,
+    /// Seconds of exploration: without the control, without shrinking.
+    pub(crate) elapsed_s: f64,
+    /// Whether dropped syncs were noticed; null if nobody looked or nothing is promised.
+    pub(crate) control_caught: Option<bool>,
+    /// The explorations in which one sync fails; their states are not counted.
+    pub(crate) failed_syncs: Vec<Family>,
+    /// What was reached how often; 0 for what never was.
+    pub(crate) reach: BTreeMap<String, u64>,
+    /// What broke.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// The exploration of one family of failing syncs.
+#[derive(Debug, Serialize)]
+pub(crate) struct Family {
+    /// Which.
+    pub(crate) family: String,
+    /// Recoveries executed and judged.
+    pub(crate) recoveries: u64,
+    /// Whether nothing was left out.
+    pub(crate) exhaustive: bool,
+}
+
+/// A counterexample.
+#[derive(Debug, Serialize)]
+pub(crate) struct Finding {
+    /// The promise, such as `P1`.
+    pub(crate) rule: String,
+    /// What was found, in one sentence.
+    pub(crate) title: String,
+    /// One word that walks there again.
+    pub(crate) token: String,
+    /// Operations of the shrunk workload.
+    pub(crate) ops: usize,
+    /// Choices of the shrunk trail.
+    pub(crate) choices: usize,
+    /// How often it was met: an exploration ends at its first finding.
+    pub(crate) occurrences: u64,
+    /// The changes that had to be durable and were not.
+    pub(crate) missing: Vec<String>,
+    /// The shrunk workload, an operation a line.
+    pub(crate) workload: Vec<String>,
+    /// Whether two walks did the same.
+    pub(crate) reproduced: bool,
+}
+
+/// The number of a promise: `P1` of `P1 loss`.
+pub(crate) fn number_of(rule: Rule) -> String {
+    rule.to_string().split(' ').next().unwrap_or_default().to_string()
+}
+
+impl Finding {
+    fn new(found: &Counterexample) -> Finding {
+        let workload = &found.token.case.workload;
+        Finding {
+            rule: number_of(found.broken.rule),
+            title: found.broken.what.clone(),
+            token: found.token.to_string(),
+            ops: workload.ops().len(),
+            choices: found.token.trail.size().1,
+            occurrences: 1,
+            missing: found.missing.clone(),
+            workload: workload.ops().iter().map(ToString::to_string).collect(),
+            reproduced: found.reproduced,
+        }
+    }
+}
+
+impl Report {
+    /// The report of an outcome that took `elapsed`.
+    pub(crate) fn new(
+        engine: &Engine,
+        job: &Job,
+        workload: &str,
+        outcome: &Outcome,
+        elapsed: Duration,
+    ) -> Report {
+        let (settings, tally) = (&job.campaign.settings, &outcome.tally);
+        let count = |count: Option<u128>| count.map(|states| states.to_string());
+        let seconds = elapsed.as_secs_f64();
+        let family = |(family, tally): &(highwater_sim::FailedSync, highwater_sim::Tally)| Family {
+            family: family.to_string(),
+            recoveries: tally.recoveries,
+            exhaustive: tally.exhaustive && !tally.out_of_budget,
+        };
+        Report {
+            engine: engine.name,
+            model: settings.model.to_string(),
+            workload: workload.to_string(),
+            operations: job.case.workload.ops().len(),
+            setup: job.case.setup.to_string(),
+            seed: settings.seed,
+            crashes: settings.crashes,
+            verdict: outcome.verdict.to_string(),
+            exhaustive: outcome.exhaustive,
+            crash_points: tally.crash_points,
+            recoveries: outcome.recoveries,
+            memo_hits: tally.memo_hits,
+            choices_max: tally.choices_max,
+            states_covered: count(tally.states_covered),
+            states_total: count(tally.states_total),
+            recoveries_per_s: (outcome.recoveries as f64 / seconds.max(1e-9)) as u64,
+            elapsed_s: (seconds * 1e3).round() / 1e3,
+            control_caught: outcome.control_caught,
+            failed_syncs: outcome.failures.iter().map(family).collect(),
+            reach: reach(engine, outcome),
+            findings: outcome.counterexample.iter().map(Finding::new).collect(),
+        }
+    }
+
+    /// What could have been reached and was not.
+    pub(crate) fn never_reached(&self) -> Vec<&str> {
+        let never = self.reach.iter().filter(|(_, count)| **count == 0);
+        never.map(|(what, _)| what.as_str()).collect()
+    }
+
+    /// Whether something of this name, or whose first word it is, was reached.
+    pub(crate) fn reached(&self, name: &str) -> bool {
+        let named = |what: &str| what == name || what.split(' ').next() == Some(name);
+        self.reach.iter().any(|(what, count)| *count > 0 && named(what))
+    }
+}
+
+/// The counters of all explorations together.
+fn reach(engine: &Engine, outcome: &Outcome) -> BTreeMap<String, u64> {
+    let mut reach: BTreeMap<String, u64> =
+        (engine.reaches)().into_iter().map(|what| (what.to_string(), 0)).collect();
+    let tallies = outcome.failures.iter().map(|(_, tally)| tally).chain([&outcome.tally]);
+    for (what, count) in tallies.flat_map(|tally| &tally.reach) {
+        *reach.entry((*what).to_string()).or_default() += count;
+    }
+    reach
+}
