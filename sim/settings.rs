@@ -42,7 +42,7 @@ impl Default for Settings {
             failed_sync: None,
             every_point: false,
             deaf: false,
-            node_limit: 200_000,
+            node_limit: 20_000,
             samples: 500,
             seed: 1,
             unit_limit: u64::MAX,
