@@ -126,7 +126,8 @@ impl<V> Cell<V> {
     where
         V: Clone,
     {
-        self.cache = Some((life, value.clone()));
+        assert!(self.versions.last().is_none_or(|v| (v.life, v.id) < (life, id)), "D1");
+        self.cache = Some((life, value.clone())); // D2: its own writes are seen at once
         self.versions.push(Version { life, id, value });
     }
 

@@ -142,7 +142,7 @@ impl Choices {
         self.at = 0;
         while let Some(last) = self.trail.last_mut() {
             if last.taken + 1 < last.of {
-                last.taken += 1;
+                last.taken += 1; // C2
                 self.prescribed = self.trail.len();
                 return true;
             }

@@ -138,7 +138,7 @@ impl Disk {
             let block = self.patch(ino, first, valid, valid, &[], choices);
             self.set_block(ino, first, block, call);
         }
-        let behind = first + usize::from(valid > 0);
+        let behind = first + usize::from(valid > 0); // D4
         for sector in behind..until.min(cells) {
             self.set_block(ino, sector, Block::Zero, call);
         }

@@ -95,6 +95,7 @@ impl SimFs {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // F2: nothing here depends on which thread calls.
         // An engine that panics in the middle of a call is a finding, not the end of the run.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -179,7 +180,7 @@ impl State {
             let (call, choices) = (self.calls, &self.choices);
             watch.boundary(&self.disk, &Moment { call, is_sync, write, choices });
         }
-        self.calls += 1;
+        self.calls += 1; // F1
         self.syncs += u32::from(is_sync);
     }
 

@@ -23,6 +23,8 @@ mod fault;
 mod finding;
 mod fs;
 mod hash;
+#[cfg(test)]
+mod laws;
 mod model;
 mod names;
 mod order;

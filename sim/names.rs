@@ -87,7 +87,7 @@ impl Disk {
     ) {
         let numbers: Vec<u32> = changes.iter().map(|c| self.name_number(c.0, c.1)).collect();
         let cell = |i: usize| Some(CellRef::Name(changes.get(i)?.0, *numbers.get(i)?));
-        let id = self.begin_event([cell(0), cell(1)], call);
+        let id = self.begin_event([cell(0), cell(1)], call); // D3: one event, two cells
         let life = self.life;
         for (&(dir, _, value, old), &number) in changes.iter().zip(&numbers) {
             let before = self.dir_mut(dir).names[number as usize].1.last_pending(life);

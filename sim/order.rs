@@ -216,7 +216,7 @@ impl Frozen {
 
     /// O3: how many crash states agree with `status`.
     pub(crate) fn count(&self, status: &[Status]) -> Count {
-        let mut product = Some(1);
+        let mut product = Some(1); // O3: components are independent
         for component in &self.components {
             product = times(product, component.count(status));
         }

@@ -130,6 +130,7 @@ impl<P: Promise> Inner<P> {
             let at = CrashPoint { call: moment.call, kind: CrashKind::Kill, part: 0 };
             let cut = self.cut(disk.kill(None, moment.call), at, moment);
             self.cuts.push(cut);
+            // E3: any prefix of a write's sectors.
             let sectors = moment.write.as_ref().map_or(0, UnderWay::sectors);
             for part in 1..sectors {
                 let write = moment.write.as_ref().expect("a write has sectors");
@@ -142,6 +143,7 @@ impl<P: Promise> Inner<P> {
 
     /// E1.
     fn settle_candidate(&mut self) {
+        // E1: something was told since.
         if let Some((cut, version)) = self.candidate.take()
             && version != self.told.version()
         {
@@ -150,7 +152,8 @@ impl<P: Promise> Inner<P> {
     }
 
     fn keep(&mut self, cut: Cut<P>) {
-        self.done[cut.at.call as usize].power = true; // E2
+        let done = &mut self.done[cut.at.call as usize].power;
+        assert!(!std::mem::replace(done, true), "E2: taken already");
         self.cuts.push(cut);
     }
 
