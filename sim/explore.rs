@@ -11,7 +11,7 @@
 //! - E5: a report depends on the subject and the settings, not on threads or time; the figures of
 //!   units behind the first finding are left out, whether another thread had begun them or not.
 
-use crate::branch::Branch;
+use crate::branch::{Branch, Effort};
 use crate::count::{Count, times};
 use crate::disk::Disk;
 use crate::fs::{Moment, SimFs};
@@ -25,9 +25,6 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// However deep a node is, this many recoveries of it are worth a certainty.
-const NODE_LIMIT_MIN: u64 = 4096;
 
 /// A node that was explored, relative to the states it cannot tell apart.
 #[derive(Clone, Copy)]
@@ -75,7 +72,7 @@ pub(crate) struct Worker<'a, S: Subject> {
     subject: &'a S,
     pub(crate) settings: &'a Settings,
     pub(crate) progress: &'a Progress,
-    memo: BTreeMap<(u128, u32), Memo>,
+    memo: BTreeMap<(u128, u32, u64), Memo>,
     reach: RefCell<Reach>,
     pub(crate) path: Vec<LifeTrail>,
     pub(crate) tally: Tally,
@@ -172,7 +169,8 @@ impl<'a, S: Subject> Worker<'a, S> {
             self.tally = Tally { crash_points: 1, ..Tally::empty() };
             self.memo.clear();
             self.path = vec![LifeTrail { choices: cut.choices.clone(), cut: Some(cut.at) }];
-            let memo = self.node(cut, self.settings.crashes.saturating_sub(1));
+            let effort = Effort::most(self.settings);
+            let memo = self.node(cut, self.settings.crashes.saturating_sub(1), effort);
             self.tally.states_covered = memo.covered;
             self.tally.states_total = memo.total;
             self.tally.exhaustive = memo.exhaustive;
@@ -271,12 +269,12 @@ impl<'a, S: Subject> Worker<'a, S> {
     }
 
     /// Explores a node with `crashes` more crashes to come.
-    pub(crate) fn node(&mut self, cut: &Cut<S::Promise>, crashes: u32) -> Memo {
+    pub(crate) fn node(&mut self, cut: &Cut<S::Promise>, crashes: u32, effort: Effort) -> Memo {
         let (print, rest) = cut.disk.fingerprint();
         let mut key = crate::hash::Fingerprint::default();
         key.add_wide(print);
         key.add_wide(cut.told.fingerprint());
-        let key = (key.value(), crashes);
+        let key = (key.value(), crashes, effort.limit);
         if let Some(&memo) = self.memo.get(&key) {
             self.tally.memo_hits += 1;
             return Memo {
@@ -285,13 +283,7 @@ impl<'a, S: Subject> Worker<'a, S> {
                 ..memo
             };
         }
-        let limit =
-            (self.settings.node_limit >> (4 * (self.path.len() - 1)).min(60)).max(NODE_LIMIT_MIN);
-        let mut memo = Branch::new(self, cut, crashes).enumerate(limit);
-        if memo.is_none() {
-            memo = Some(Branch::new(self, cut, crashes).schedule());
-        }
-        let memo = memo.expect("one of the two ways");
+        let memo = Branch::new(self, cut, crashes, effort).explore();
         if let (Some(rest @ 1..), false) = (rest, self.tally.over()) {
             let share = |count: Count| count.map(|c| c / rest);
             let relative = Memo { covered: share(memo.covered), total: share(memo.total), ..memo };

@@ -20,7 +20,8 @@ pub struct Settings {
     /// Syncs say `Ok` and do nothing: this run must find something.
     pub deaf: bool,
     /// Recoveries of one node before it is explored by schedule instead of exhaustively; nodes of
-    /// the second crash get a sixteenth of it, and so on, but at least 4096.
+    /// the second crash get a sixteenth of it, and so on, but at least 1024. Below a schedule they
+    /// get 16.
     pub node_limit: u64,
     /// Random trails of a node that is explored by schedule.
     pub samples: u64,
@@ -43,7 +44,7 @@ impl Default for Settings {
             every_point: false,
             deaf: false,
             node_limit: 20_000,
-            samples: 500,
+            samples: 200,
             seed: 1,
             unit_limit: u64::MAX,
             threads: 1,
