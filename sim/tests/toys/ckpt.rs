@@ -7,15 +7,18 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// **CKPT-2**, VelesDB (an audit), and **CKPT-3**, Turso,
-/// <https://github.com/tursodatabase/turso/issues/4467>: one engine, two places.
+/// **CKPT-2**, VelesDB (an audit), **CKPT-3**, Turso,
+/// <https://github.com/tursodatabase/turso/issues/4467>, and **CKPT-4**, Turso,
+/// <https://github.com/tursodatabase/turso/pull/7781>: one engine, three places.
 ///
 /// A redo log over a data file that is changed in place. The log is discarded once its records
 /// are in the data file: at a checkpoint, and at the end of recovery. If the data file is not
-/// synced before, a crash finds neither the log nor the data.
-/// The missing line: `data.sync()` in `open` (CKPT-2), in `checkpoint` (CKPT-3).
+/// synced before, a crash finds neither the log nor the data. And if records are copied into the
+/// data file before the log is synced, a crash finds half a copy and no record to repair it with.
+/// The missing line: `data.sync()` in `open` (CKPT-2) or in `checkpoint` (CKPT-3), `log.sync()`
+/// before the copy (CKPT-4).
 #[derive(Clone)]
-pub(crate) struct Redo<const OPEN_SYNCS: bool, const CHECKPOINT_SYNCS: bool> {
+pub(crate) struct Redo<const OPEN: bool, const CHECKPOINT: bool, const LOG_FIRST: bool> {
     state: State,
     dirty: State,
     disk: Disk,
@@ -36,7 +39,7 @@ fn write_slots(data: &dyn File, dirty: &State) -> io::Result<()> {
     Ok(())
 }
 
-impl<const O: bool, const C: bool> Redo<O, C> {
+impl<const O: bool, const C: bool, const L: bool> Redo<O, C, L> {
     /// The next log is there for good before the old ones go.
     fn begin(disk: &Disk, number: u64) -> io::Result<Arc<dyn File>> {
         let log = disk.open(format!("log.{number}").as_ref(), OpenMode::CreateNew)?;
@@ -49,8 +52,8 @@ impl<const O: bool, const C: bool> Redo<O, C> {
     }
 }
 
-impl<const OPEN_SYNCS: bool, const CHECKPOINT_SYNCS: bool> Kv
-    for Redo<OPEN_SYNCS, CHECKPOINT_SYNCS>
+impl<const OPEN: bool, const CHECKPOINT: bool, const LOG_FIRST: bool> Kv
+    for Redo<OPEN, CHECKPOINT, LOG_FIRST>
 {
     fn open(disk: Disk) -> io::Result<Self> {
         let data = kit::open_or_create(&disk, "data")?;
@@ -61,12 +64,15 @@ impl<const OPEN_SYNCS: bool, const CHECKPOINT_SYNCS: bool> Kv
             }
         }
         for n in kit::numbers(&disk, "log")? {
-            let file = disk.open(format!("log.{n}").as_ref(), OpenMode::Read)?;
+            let file = disk.open(format!("log.{n}").as_ref(), OpenMode::Write)?;
+            if LOG_FIRST {
+                file.sync()?;
+            }
             kit::apply(&mut redo, &kit::scan(&*file, n)?.records);
             number = n;
         }
         write_slots(&*data, &redo)?;
-        if OPEN_SYNCS {
+        if OPEN {
             data.sync()?;
         }
         state.append(&mut redo);
@@ -86,7 +92,7 @@ impl<const OPEN_SYNCS: bool, const CHECKPOINT_SYNCS: bool> Kv
 
     fn checkpoint(&mut self) -> io::Result<()> {
         write_slots(&*self.data, &self.dirty)?;
-        if CHECKPOINT_SYNCS {
+        if CHECKPOINT {
             self.data.sync()?;
         }
         self.log = Self::begin(&self.disk, self.number + 1)?;

@@ -112,6 +112,9 @@ impl<const KEEPS_TOMBSTONES: bool> Kv for Shadowed<KEEPS_TOMBSTONES> {
 
     fn checkpoint(&mut self) -> io::Result<()> {
         let old = self.newest;
+        if old == 0 {
+            return Ok(());
+        }
         let mut run = self.run.clone();
         if !KEEPS_TOMBSTONES {
             run.retain(|record| record.change != kit::Change::Delete);

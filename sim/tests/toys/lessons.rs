@@ -107,26 +107,27 @@ fn stale_6() -> Row {
     card.judge::<stale::Emptied<false>, stale::Emptied<true>>()
 }
 
-fn ckpt_2() -> Row {
-    let card = Card {
+fn redo(id: &'static str, minimal: (usize, usize)) -> Card {
+    Card {
         shows: UNORDERED, // in order, the data file is there before the log is gone
         claims: NONE,
-        minimal: (1, 2),
+        minimal,
         lost: ("write data", "sync"),
-        ..card("CKPT-2", vec![put(1, 20), Act::Checkpoint, put(2, 30)])
-    };
-    card.judge::<ckpt::Redo<false, true>, ckpt::Redo<true, true>>()
+        ..card(id, vec![put(1, 20), Act::Checkpoint, put(1, 30)])
+    }
+}
+
+fn ckpt_2() -> Row {
+    redo("CKPT-2", (1, 2)).judge::<ckpt::Redo<false, true, true>, ckpt::Redo<true, true, true>>()
 }
 
 fn ckpt_3() -> Row {
-    let card = Card {
-        shows: UNORDERED,
-        claims: NONE,
-        minimal: (2, 1),
-        lost: ("write data", "sync"),
-        ..card("CKPT-3", vec![put(1, 20), Act::Checkpoint, put(2, 30)])
-    };
-    card.judge::<ckpt::Redo<true, false>, ckpt::Redo<true, true>>()
+    redo("CKPT-3", (2, 1)).judge::<ckpt::Redo<true, false, true>, ckpt::Redo<true, true, true>>()
+}
+
+fn ckpt_4() -> Row {
+    let card = Card { lost: ("write log.2 54 bytes at 0", "sync"), ..redo("CKPT-4", (3, 2)) };
+    card.judge::<ckpt::Redo<true, true, false>, ckpt::Redo<true, true, true>>()
 }
 
 fn ckpt_5() -> Row {
@@ -199,7 +200,7 @@ macro_rules! lessons {
 }
 
 lessons! {
-    ack_1 ack_6 dir_1 dir_5 tail_3 tail_5 tail_9 stale_2 stale_6 ckpt_2 ckpt_3 ckpt_5 atom_2
+    ack_1 ack_6 dir_1 dir_5 tail_3 tail_5 tail_9 stale_2 stale_6 ckpt_2 ckpt_3 ckpt_4 ckpt_5 atom_2
     rec_1 rec_2 del_1 del_3 err_1 err_1_next_life
 }
 
