@@ -37,6 +37,17 @@ mod recovery;
 mod snapshot;
 mod sync;
 
+#[cfg(test)]
+mod checkpoint_tests;
+#[cfg(test)]
+mod payload_tests;
+#[cfg(test)]
+mod recovery_tests;
+#[cfg(test)]
+mod test_disk;
+#[cfg(test)]
+mod writer_tests;
+
 pub use error::{Corruption, Error, Result};
 pub use format::Lsn;
 

@@ -222,6 +222,7 @@ impl PayloadStore {
 
     /// Does what the mode asks for before an `Ok`.
     fn acknowledge(&mut self, deferred: bool) -> Result<Ack> {
+        self.writer.check()?;
         let level = match (self.options.durability, deferred) {
             (Durability::Fsync, false) => {
                 self.writer.sync()?;
@@ -327,11 +328,12 @@ impl PayloadStore {
         }
         let active = self.writer.active.as_ref();
         let epoch = active.map_or(self.writer.next_epoch, |a| a.epoch);
-        let resume = active.map(|a| Resume {
-            first: a.first,
-            epoch: a.epoch,
-            offset: a.written as u32, // the log is synced, so the buffer is empty
-        });
+        // The log is synced, so the buffer is empty. Without a segment of this life the log goes on
+        // in one that is not there yet; all that are there are covered, and not read again.
+        let resume = Some(active.map_or(Resume { first: lsn.next(), epoch, offset: 0 }, |a| {
+            let offset = a.written as u32;
+            Resume { first: a.first, epoch: a.epoch, offset }
+        }));
         let name = Name { kind: Kind::Snapshot, lsn, epoch };
         let temporary = write_temporary(&*self.vfs, name, &self.index, resume)?;
         let published = publish(&*self.vfs, &temporary, name);

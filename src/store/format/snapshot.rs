@@ -6,7 +6,9 @@ use crate::limits::{SNAPSHOT_DIGEST, SNAPSHOT_ENTRY, SNAPSHOT_HEADER, SNAPSHOT_S
 
 const MAGIC: &[u8; 8] = b"HWSNAP\0\x01";
 
-/// Where to go on reading the log behind a snapshot: a frame boundary in a segment.
+/// Where to go on reading the log behind a snapshot: a frame boundary in a segment, or offset 0 in
+/// one that was not there yet. Segments of earlier epochs that begin at or below the snapshot's LSN
+/// are not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Resume {
     pub(crate) first: Lsn,

@@ -120,6 +120,7 @@ impl Scan {
     /// Goes on at a frame boundary that a snapshot vouches for.
     pub(crate) fn resume_at(&mut self, offset: u64, next: Lsn) {
         (self.offset, self.next) = (offset, next);
+        self.bad = None; // the header is not needed for what comes
     }
 
     /// Goes back to the first frame.

@@ -186,7 +186,7 @@ fn walk(
         let file = open(vfs, text, OpenMode::Read)?;
         let scan = Scan::begin(file, name.lsn, name.epoch).map_err(Error::io("read", text))?;
         let mut scan = scan;
-        let here = resume.filter(|r| r.epoch == name.epoch);
+        let here = resume.filter(|r| r.epoch == name.epoch && r.offset > 0);
         let founded = found_out(&mut scan, here.is_some()).map_err(Error::io("read", text))?;
         if let Some(resume) = here {
             scan.resume_at(u64::from(resume.offset), snapshot.next());
@@ -219,11 +219,16 @@ fn walk(
             scan.search_statements().map_err(Error::io("read", text))?;
         }
         found.facts.statement = found.facts.statement.max(scan.statement);
-        if pieces[i].founded || found.bad_end.is_some() {
+        // A hole that this segment should have filled was met at the next one already; the place to
+        // name is here.
+        let hole = matches!(&found.bad_end, Some(bad) if matches!(bad.why, Bad::Sequence(_)));
+        let fills = hole && scan.first == found.facts.end;
+        if pieces[i].founded || found.bad_end.is_some() && !fills {
             continue;
         }
         let (file, why) = (text.clone(), scan.bad.unwrap_or(Bad::Header));
-        let (offset, discarded) = (scan.offset.min(scan.reader.size), scan.reader.size);
+        let offset = scan.header.map_or(0, |_| scan.offset.min(scan.reader.size));
+        let discarded = scan.reader.size;
         found.facts.bad = true;
         found.bad_end = Some(BadEnd { file, offset, why, discarded });
     }
@@ -232,8 +237,11 @@ fn walk(
 
 /// Whether a segment's header and all its copies are intact.
 fn found_out(scan: &mut Scan, vouched: bool) -> std::io::Result<bool> {
+    if vouched {
+        return Ok(true); // the snapshot has what it said, whatever has become of it since
+    }
     let Some(header) = scan.header else { return Ok(false) };
-    if vouched || header.copied_through < header.first {
+    if header.copied_through < header.first {
         return Ok(true);
     }
     while scan.next <= header.copied_through {

@@ -29,6 +29,9 @@ use std::sync::Arc;
 
 pub use plan::Row;
 
+/// The highest epoch that is believed.
+const EPOCH_MAX: u32 = u32::MAX / 2;
+
 /// How the log ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Tail {
@@ -111,7 +114,8 @@ pub(crate) fn recover(vfs: &Arc<dyn Vfs>, segment_size: u64) -> Result<Recovered
     let plan = plan(&found.facts);
     refuse(&found, &plan)?;
     open_referenced(&**vfs, &mut found)?;
-    let mut writer = Writer::new(Arc::clone(vfs), segment_size, plan.last, found.max_epoch + 1);
+    let next_epoch = found.max_epoch + 1; // no more than EPOCH_MAX + 1
+    let mut writer = Writer::new(Arc::clone(vfs), segment_size, plan.last, next_epoch);
     let mut report = report(&found, &plan);
     let mut dead = std::mem::take(&mut found.dead);
     if let Some(from) = plan.copy_from {
@@ -152,14 +156,21 @@ fn report(found: &Found, plan: &Plan) -> RecoveryReport {
 /// The rows that refuse.
 pub(crate) fn refuse(found: &Found, plan: &Plan) -> Result<()> {
     let facts = &found.facts;
+    if let Some(name) = found.names.iter().find(|name| name.epoch > EPOCH_MAX) {
+        // Nobody opens a store so often, and the next epoch must still have a name.
+        let expected = format!("an epoch of at most {EPOCH_MAX}");
+        return Err(Error::corrupt(name.text(), 0, expected, format!("epoch {}", name.epoch)));
+    }
     match plan.row {
         Row::R7Gap => {
             let missing =
                 format!("LSN {} to {}", facts.snapshot.next(), facts.log_first.previous());
-            let damaged = found.spoiled.first().map(Name::text);
-            let file = damaged.unwrap_or_else(|| "the log".to_string());
             let actual = format!("a log that begins at LSN {}", facts.log_first);
-            Err(Error::corrupt(file, 0, missing, actual))
+            Err(match (found.spoiled.first(), &found.bad_end) {
+                (Some(damaged), _) => Error::corrupt(damaged.text(), 0, missing, actual),
+                (None, Some(bad)) if bad.why == Bad::Header => corrupt_at(bad, missing),
+                (None, _) => Error::corrupt("the log", 0, missing, actual),
+            })
         }
         Row::R6Corrupt => {
             let proof = facts.statement.max(facts.snapshot);
@@ -177,6 +188,9 @@ pub(crate) fn refuse(found: &Found, plan: &Plan) -> Result<()> {
 
 fn corrupt_at(bad: &BadEnd, expected: String) -> Error {
     let (expected, actual) = match bad.why {
+        Bad::Header if bad.offset == 0 => {
+            (format!("the segment of {expected}"), "no intact segment header".to_string())
+        }
         Bad::Header => (format!("the frame of {expected}"), "no intact frame header".to_string()),
         Bad::Payload { expected: stored, actual } => (
             format!("checksum {stored:#010x} over the payload of {expected}"),
