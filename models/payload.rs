@@ -16,7 +16,7 @@ pub(crate) use failed::{GOES_ON, POISONED};
 
 use crate::{Case, Op};
 use highwater::{Ack, Durability, Error, PayloadStore};
-use highwater_sim::{Broken, Halt, Level, Life, Map, Recovered, Rule, Subject, Window};
+use highwater_sim::{Broken, Halt, Level, Life, Map, Promise, Recovered, Rule, Subject, Window};
 use std::sync::Arc;
 use step::{LIVES, Step, between, steps};
 
@@ -106,7 +106,7 @@ impl PayloadSubject {
 
     fn open(&self, life: &Life<'_, Window>) -> Result<PayloadStore, Halt> {
         let opened = PayloadStore::open(Arc::clone(&life.disk), self.options.clone());
-        let store = opened.map_err(|error| unexpected("open", &error))?;
+        let store = opened.map_err(|error| self.gave_up("open", &error, life))?;
         let report = store.report();
         report.rows.iter().for_each(|row| life.reached(row));
         life.remark(|| format!("opened: {}", report.rows.join(", ")));
@@ -119,6 +119,15 @@ impl PayloadSubject {
             return Err(Halt::broken(Rule::P12Space, what));
         }
         Ok(store)
+    }
+
+    /// The store is gone with an error. A failed sync may take away what was only flushed, cache and
+    /// all (V12): from then on it is as unknown as after a power cut.
+    fn gave_up(&self, doing: &str, error: &Error, life: &Life<'_, Window>) -> Halt {
+        if matches!(error, Error::Io { .. }) {
+            life.told.tell(Window::power_cut);
+        }
+        unexpected(doing, error)
     }
 
     /// What the mode promises of an operation, even if the acknowledgement says less.
@@ -144,7 +153,7 @@ impl PayloadSubject {
         for step in &self.steps {
             life.remark(|| step.op.to_string());
             if step.op == Op::Reopen {
-                store.close().map_err(|error| unexpected("close", &error))?;
+                store.close().map_err(|error| self.gave_up("close", &error, life))?;
                 life.told.tell(|window| window.acknowledge(Level::Durable));
                 life.remark(|| "closed".to_string());
                 store = self.open(life)?;

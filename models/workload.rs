@@ -70,20 +70,25 @@ impl Workload {
     }
 
     /// Every workload that is a little smaller, each once: payloads of one byte, one operation
-    /// fewer, one item of a batch fewer, one payload half as long.
+    /// fewer, one item of a batch fewer or a put instead of the last one, one payload half as long.
     pub fn smaller(&self) -> Vec<Workload> {
         let mut all = Vec::new();
         let tiny = self.with_bytes(|_, bytes| Bytes::Generated(bytes.size().min(1)));
         if tiny != *self && self.0.iter().flat_map(Op::items).any(|(_, b)| b.size() > 1) {
             all.push(tiny);
         }
-        for at in 0..self.0.len() {
+        for at in (0..self.0.len()).rev() {
             let mut ops = self.0.clone();
             ops.remove(at);
             all.push(Workload(ops));
         }
         for (at, op) in self.0.iter().enumerate() {
             let (Op::Batch(items) | Op::Deferred(items)) = op else { continue };
+            if let [(id, bytes)] = &items[..] {
+                let mut single = self.clone();
+                single.0[at] = Op::Put { id: *id, bytes: bytes.clone() };
+                all.push(single);
+            }
             for item in (0..items.len()).filter(|_| items.len() > 1) {
                 let mut fewer = self.clone();
                 if let Op::Batch(items) | Op::Deferred(items) = &mut fewer.0[at] {
@@ -182,7 +187,10 @@ mod tests {
     fn smaller_workloads_are_smaller_and_different() {
         let size = |w: &Workload| {
             let items: Vec<_> = w.ops().iter().flat_map(Op::items).collect();
-            (w.ops().len() + items.len(), items.iter().map(|(_, b)| b.size()).sum::<usize>())
+            let several = |op: &&Op| matches!(op, Op::Batch(_) | Op::Deferred(_));
+            let batches = w.ops().iter().filter(several).count();
+            let bytes = items.iter().map(|(_, b)| b.size()).sum::<usize>();
+            (w.ops().len() + items.len() + batches, bytes)
         };
         for seed in 0..200 {
             let workload = Workload::random(seed, 5);

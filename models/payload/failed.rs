@@ -4,7 +4,7 @@ use super::step::{BETWEEN, Step};
 use super::{PayloadSubject, newest, promised, read_all, unexpected, whole};
 use crate::Op;
 use highwater::{Error, PayloadStore};
-use highwater_sim::{Halt, Level, Life, Map, Rule, Window};
+use highwater_sim::{Halt, Level, Life, Map, Promise, Rule, Window};
 
 /// A failed operation left a handle that refuses everything.
 pub(crate) const POISONED: &str = "P9 poisoned";
@@ -27,7 +27,8 @@ impl PayloadSubject {
                 life.told.tell(Window::refused);
                 return Ok(());
             }
-            Error::Io { .. } => {}
+            // As in `gave_up`.
+            Error::Io { .. } => life.told.tell(Window::power_cut),
             _ => return Err(unexpected(&step.op.to_string(), error)),
         }
         self.seen(step, store, life)?;

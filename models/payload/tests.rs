@@ -76,8 +76,8 @@ fn smaller_subjects_run_smaller_workloads() {
         subject.smaller().iter().map(|s| s.case().workload.compact()).collect();
     let all = [
         "p1-x1_b2-x1~3-x1",
-        "b2-x1~3-x1",
         "p1-x16",
+        "b2-x1~3-x1",
         "p1-x16_b3-x1",
         "p1-x16_b2-x1",
         "p1-x8_b2-x1~3-x1",

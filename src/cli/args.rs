@@ -8,12 +8,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Explores every disk that a power cut may leave, and says which promise broke.
-///
-/// Without a command it runs the default exploration: the payload store under
-/// the posix disk model, eight operations, two crashes.
+/// The whole command line.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+#[command(version, about = ABOUT, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -22,6 +19,12 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }
+
+const ABOUT: &str = "\
+Explores every disk that a power cut may leave, and says which promise broke.
+
+Without a command it runs the default exploration: the payload store under the
+posix disk model, eight operations, two crashes.";
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -59,7 +62,7 @@ pub(crate) struct RunArgs {
     /// Engine to explore
     #[arg(long, default_value = "payload", value_name = "NAME")]
     pub(crate) engine: String,
-    /// posix, ext4-ordered, strict, or all; several with commas
+    /// Disk models (list models), or all
     #[arg(long, default_value = "posix", value_name = "MODEL", value_delimiter = ',')]
     pub(crate) model: Vec<Models>,
     /// Operations to run, as text or JSON; - for stdin
@@ -69,7 +72,7 @@ pub(crate) struct RunArgs {
     #[arg(long, default_value_t = 8, value_name = "N",
           value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) ops: u16,
-    /// Crashes in one run; the second hits the recovery
+    /// Crashes in a run
     #[arg(long, default_value_t = 2, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=8))]
     pub(crate) crashes: u32,
@@ -77,43 +80,47 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
-    /// Seed of the random trails, where not all are walked
+    /// Seed of the random trails
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(crate) seed: u64,
-    /// Recoveries of one disk before its states are sampled
-    #[arg(long, default_value_t = 200_000, value_name = "N")]
+    /// Larger disks are sampled
+    #[arg(long, default_value_t = 20_000, value_name = "N")]
     pub(crate) node_limit: u64,
-    /// Where to stop: a time (10s, 500ms, 2m), recoveries, or all
+    /// Stop after 10s or 50000 recoveries
     #[arg(long, default_value = "all", value_name = "BUDGET")]
     pub(crate) budget: Budget,
-    /// What Ok means: fsync, flush-only or none
+    /// fsync, flush-only, none
     #[arg(long, default_value = "fsync", value_name = "MODE", value_parser = setup::durability)]
     pub(crate) durability: Durability,
     /// Do not check that dropped syncs are noticed
     #[arg(long)]
     pub(crate) no_control: bool,
-    /// Failing syncs: keep-dirty, keep-new, revert, or none
+    /// Drop every sync, and show what breaks
+    #[arg(long, conflicts_with_all = ["no_control", "faults"])]
+    pub(crate) drop_syncs: bool,
+    /// Failing syncs (see list faults) [default: all]
     #[arg(
         long,
+        hide_default_value = true,
         default_value = "keep-dirty,keep-new,revert",
         value_name = "FAMILIES",
         value_delimiter = ','
     )]
     pub(crate) faults: Vec<Faults>,
-    /// The verdict that is right: exit 0 if all runs give it
+    /// Exit 0 if the verdict is this one
     #[arg(long, value_name = "VERDICT", value_parser = verdict)]
     pub(crate) expect: Option<Verdict>,
     /// Exit 5 unless every crash state was covered
     #[arg(long)]
     pub(crate) require_complete: bool,
-    /// Exit 5 unless this was reached (its first word will do)
+    /// Exit 5 unless this was reached
     #[arg(long, value_name = "NAME")]
     pub(crate) require_reach: Vec<String>,
     /// Write report.json and the findings to this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Who reads the output
-    #[arg(long, default_value = "human", value_enum)]
+    /// human or json
+    #[arg(long, default_value = "human", value_enum, hide_possible_values = true)]
     pub(crate) format: Format,
 }
 
@@ -122,8 +129,8 @@ pub(crate) struct RunArgs {
 pub(crate) struct ReplayArgs {
     /// The token of a finding
     pub(crate) token: String,
-    /// Who reads the output
-    #[arg(long, default_value = "human", value_enum)]
+    /// human or json
+    #[arg(long, default_value = "human", value_enum, hide_possible_values = true)]
     pub(crate) format: Format,
 }
 
@@ -132,19 +139,19 @@ pub(crate) struct ReplayArgs {
 pub(crate) struct InspectArgs {
     /// A store's folder, or one file in it
     pub(crate) path: PathBuf,
-    /// Who reads the output
-    #[arg(long, default_value = "human", value_enum)]
+    /// human or json
+    #[arg(long, default_value = "human", value_enum, hide_possible_values = true)]
     pub(crate) format: Format,
 }
 
 /// `highwater list`.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// What to list; without it, everything
-    #[arg(value_enum)]
+    /// engines, models, faults or commands; without it, all
+    #[arg(value_enum, hide_possible_values = true)]
     pub(crate) what: Option<What>,
-    /// Who reads the output
-    #[arg(long, default_value = "human", value_enum)]
+    /// human or json
+    #[arg(long, default_value = "human", value_enum, hide_possible_values = true)]
     pub(crate) format: Format,
     /// The same as --format json
     #[arg(long)]

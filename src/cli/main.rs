@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Replay(args)) => replay::replay(&args),
-        Some(Command::Inspect(args)) => inspect::inspect(&args),
+        Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::List(args)) => list::list(&args),
     });
     let done = done.unwrap_or_else(|_| {

@@ -103,14 +103,16 @@ fn campaign(args: &RunArgs, model: Model) -> Campaign {
         crashes: args.crashes,
         seed: args.seed,
         node_limit: args.node_limit,
+        deaf: args.drop_syncs,
         threads: args.threads.map_or(cores, usize::from),
         ..Settings::default()
     };
     let families = args.faults.iter().filter_map(|fault| match fault {
-        Faults::None => None,
-        Faults::Sync(family) => Some(*family),
+        Faults::Sync(family) if !args.drop_syncs => Some(*family),
+        _ => None,
     });
-    Campaign { settings, failures: families.collect(), control: !args.no_control }
+    let control = !args.no_control && !args.drop_syncs;
+    Campaign { settings, failures: families.collect(), control }
 }
 
 fn setup_in_words(job: &Job) -> String {
