@@ -121,8 +121,8 @@ impl PayloadSubject {
         Ok(store)
     }
 
-    /// The store is gone with an error. A failed sync may take away what was only flushed, cache and
-    /// all (V12): from then on it is as unknown as after a power cut.
+    /// The store is gone with an error. A failed sync may take away what was only flushed, cache
+    /// and all (V12): from then on it is as unknown as after a power cut.
     fn gave_up(&self, doing: &str, error: &Error, life: &Life<'_, Window>) -> Halt {
         if matches!(error, Error::Io { .. }) {
             life.told.tell(Window::power_cut);
