@@ -104,7 +104,7 @@ impl Page<'_> {
         self.range(40, 4, good, "reserved");
         let sum = self.bytes.get(..44).map_or(0, |bytes| crc(name.epoch, bytes));
         self.checksum(44, sum, good);
-        let (mut at, mut next) = (SEGMENT_HEADER, name.lsn);
+        let (mut at, mut next) = (SEGMENT_HEADER, Some(name.lsn));
         while at < self.bytes.len() {
             let decode = |at: usize| FrameHeader::decode(&self.bytes[at..], name.epoch);
             if let Some(header) = decode(at) {
@@ -115,8 +115,8 @@ impl Page<'_> {
             let mut steps = (at + ALIGN..self.bytes.len()).step_by(ALIGN);
             let end = steps.find(|&at| decode(at).is_some()).unwrap_or(self.bytes.len());
             self.title("no intact frame header");
-            self.range(at, end - at, false, "the next place for a header follows");
-            at = end;
+            self.range(at, end - at, false, "bytes of no intact frame");
+            (at, next) = (end, None); // how many frames they were, nobody knows
         }
     }
 
@@ -128,19 +128,19 @@ impl Page<'_> {
         }
     }
 
-    /// A frame whose header is intact.
-    fn frame(&mut self, at: usize, header: &FrameHeader, epoch: u32, next: &mut Lsn) {
+    /// A frame whose header is intact; `next` is the LSN that is due, if that is known.
+    fn frame(&mut self, at: usize, header: &FrameHeader, epoch: u32, next: &mut Option<Lsn>) {
         let &FrameHeader { kind, lsn, durable, length, payload_crc } = header;
         let mark = kind == FrameKind::Mark;
         let what = if mark { "clean shutdown at" } else { "frame of" };
-        let due = if mark { next.previous() } else { *next };
+        let due = next.map_or(lsn, |next| if mark { next.previous() } else { next });
         if lsn == due {
             self.title(format_args!("{what} LSN {lsn}"));
         } else {
             self.title(format_args!("{what} LSN {lsn} where LSN {due} is due"));
         }
         let good = lsn == due;
-        *next = Lsn(lsn.0.saturating_add(1));
+        *next = Some(Lsn(lsn.0.saturating_add(1)));
         self.checksum(at, crc(epoch, &self.bytes[at + 4..at + FRAME_HEADER]), true);
         self.range(at + 4, 4, true, format_args!("record of {length} bytes"));
         self.range(at + 8, 8, good, format_args!("LSN {lsn}"));

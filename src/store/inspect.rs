@@ -140,8 +140,11 @@ fn reason(bad: Bad, scan: &Scan) -> String {
     match bad {
         Bad::Header if scan.header.is_none() => "no intact segment header".into(),
         Bad::Header => "no intact frame header".into(),
+        Bad::Payload { expected, actual } if expected == actual => {
+            "the record's padding is not zeros".into()
+        }
         Bad::Payload { expected, actual } => {
-            format!("the record's checksum is {actual:#010x}, not {expected:#010x}")
+            format!("a checksum in the record is {expected:#010x}, but {actual:#010x} computed")
         }
         Bad::Cut => "the file ends inside the record".into(),
         Bad::Sequence(lsn) => format!("LSN {lsn} where LSN {} is due", scan.next),

@@ -129,18 +129,18 @@ impl Verdict {
     }
 }
 
-/// Writes `text` in lines of at most 80 columns, `indent` before the second and later ones.
-fn wrapped(f: &mut fmt::Formatter<'_>, text: &str, indent: usize) -> fmt::Result {
-    let mut column = 0;
+/// Writes `first` and `text` in lines of at most 80 columns, the later ones indented by four.
+fn wrapped(f: &mut fmt::Formatter<'_>, first: &str, text: &str) -> fmt::Result {
+    f.write_str(first)?;
+    let mut column = first.len();
     for word in text.split(' ') {
         let width = word.chars().count();
-        if column > 0 && column + 1 + width > 80 {
-            write!(f, "\n{:indent$}{word}", "")?;
-            column = indent + width;
+        if column + 1 + width > 80 {
+            write!(f, "\n    {word}")?;
+            column = 4 + width;
         } else {
-            let space = if column > 0 { " " } else { "" };
-            write!(f, "{space}{word}")?;
-            column += space.len() + width;
+            write!(f, " {word}")?;
+            column += 1 + width;
         }
     }
     writeln!(f)
@@ -150,7 +150,7 @@ impl fmt::Display for PlanReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (row, last) = (self.row, self.last);
         match (&self.refused, self.copy_from) {
-            (Some(why), _) => wrapped(f, &format!("plan: {row}: refused: {why}"), 6)?,
+            (Some(why), _) => wrapped(f, "plan:", &format!("{row}: refused: {why}"))?,
             (None, None) => writeln!(f, "plan: {row}: shows LSN {last}")?,
             (None, Some(from)) => {
                 writeln!(f, "plan: {row}: shows LSN {last}, copies from LSN {from}")?;
@@ -174,7 +174,7 @@ impl fmt::Display for FileReport {
         }
         writeln!(f, "{short:<34} {kind:<9} {size:>12} {records:>9}  {tail}")?;
         let Some(reason) = reason else { return Ok(()) };
-        wrapped(f, &format!("  at offset {offset}: {reason}"), 4)
+        wrapped(f, " ", &format!("at offset {offset}: {reason}"))
     }
 }
 

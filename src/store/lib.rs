@@ -6,7 +6,7 @@
 //! engine sees the disk only through [`highwater_vfs::Vfs`], so the same code runs on the real disk
 //! and on a simulated one that loses power.
 //!
-//! Reading order: [`format`] (bytes), `log` (writing and scanning), `recovery` (scan, plan,
+//! Reading order: `format` (bytes), `log` (writing and scanning), `recovery` (scan, plan,
 //! execute), `snapshot`, `payload`.
 //!
 //! ```

@@ -271,6 +271,7 @@ impl PayloadStore {
             let read = read.map_err(Error::io("read", &slot.name()))?;
             bytes.truncate(read);
         }
+        // S2: whatever the bytes came from.
         let intact = match Entry::decode(bytes, position.lsn) {
             Some(entry) => entry.id == id && entry.size() >= size && entry.bytes.is_some(),
             None => false,
@@ -353,6 +354,7 @@ impl PayloadStore {
             self.snapshots.drain(keep.min(self.snapshots.len())..).collect();
         let active = self.writer.active.as_ref().map_or(0, |a| a.epoch);
         for slot in self.index.slots.iter_mut().filter(|s| s.present && s.epoch != active) {
+            // S3: and this life has just written and synced a snapshot that covers it.
             if oldest.is_some_and(|oldest| slot.last <= oldest) && slot.live == 0 {
                 (slot.present, slot.file) = (false, None);
                 removed.push(Name::segment(slot.first, slot.epoch));

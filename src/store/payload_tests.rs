@@ -168,6 +168,21 @@ fn what_is_too_large_changes_nothing() {
     assert_eq!(store.store(2, b"two").unwrap(), ack(2, Level::Durable));
 }
 
+/// S1, P10: what was not made durable is not shown, in mode `Fsync`; what was deferred is.
+#[test]
+fn s1_a_record_that_failed_is_not_visible() {
+    for kind in ["write", "sync"] {
+        let (disk, mut store) = begun(Durability::Fsync);
+        store.store_batch_deferred(&[(2, b"deferred")]).unwrap();
+        disk.refuse(kind, ".log");
+        assert!(matches!(store.store_batch(&[(1, b"uno"), (3, b"x")]), Err(Error::Io { .. })));
+        assert_eq!((get(&store, 1).unwrap(), get(&store, 3)), (b"first".to_vec(), None), "S1");
+        assert_eq!(get(&store, 2).unwrap(), b"deferred", "S1");
+        store.check_invariants();
+        assert_eq!(store.positions().durable(), Lsn(1));
+    }
+}
+
 #[test]
 fn s2_a_payload_is_verified_whenever_it_is_read() {
     let (disk, mut store) = begun(Durability::Fsync);

@@ -96,6 +96,7 @@ fn write_body(
         stream.put(&encode_segment(index.slots[slot].first, index.slots[slot].epoch))?;
     }
     for id in index.ids() {
+        // N2: ascending
         let position = index.get(id).expect("an id of the index");
         let segment = used.binary_search(&(position.slot as usize)).expect("a live slot") as u32;
         let Position { lsn, offset, length, .. } = position;
@@ -107,6 +108,7 @@ fn write_body(
 /// Gives the temporary file its final name, durably (N1).
 pub(crate) fn publish(vfs: &dyn Vfs, temporary: &str, name: Name) -> Result<()> {
     let text = name.text();
+    // N1: the bytes were synced when the temporary file was finished.
     let renamed = vfs.rename(Path::new(temporary), Path::new(&text));
     renamed.map_err(Error::io("rename", temporary))?;
     vfs.sync_dir(Path::new("")).map_err(Error::io("sync", ""))

@@ -102,6 +102,17 @@ pub(crate) fn verify(record: &[u8], lsn: Lsn) -> Option<u32> {
     (end == record.len()).then(|| hasher.finalize())
 }
 
+/// The checksum that a damaged record should have and the one that it has: those of the first entry
+/// whose own does not hold, else the record's. They are equal if only padding is damaged.
+pub(crate) fn difference(record: &[u8], lsn: Lsn, stored: u32) -> (u32, u32) {
+    let checksums = entries(record).map(|(at, entry)| {
+        let header = &record[at..at + ENTRY_HEADER];
+        (u32_at(header, 12), checksum(lsn, header, entry.bytes.unwrap_or(&[])))
+    });
+    let differ = |(stored, actual): &(u32, u32)| stored != actual;
+    checksums.into_iter().find(differ).unwrap_or_else(|| (stored, record_checksum(record)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,7 +128,7 @@ mod tests {
             back == items && verify(&out, Lsn(lsn)) == Some(record_checksum(&out))
         }
 
-        fn a_flipped_bit_of_a_record_shows(items: Vec<(u64, Vec<u8>)>, lsn: u64, bit: usize) -> bool {
+        fn a_flipped_bit_shows(items: Vec<(u64, Vec<u8>)>, lsn: u64, bit: usize) -> bool {
             let mut out = Vec::new();
             for (id, bytes) in &items {
                 Entry { id: *id, bytes: Some(bytes) }.encode(Lsn(lsn), &mut out);

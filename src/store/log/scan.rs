@@ -7,7 +7,7 @@
 //! - G2: frames are taken in the order of their LSNs, without a gap.
 
 use crate::format::Lsn;
-use crate::format::entry::{record_checksum, verify};
+use crate::format::entry::{difference, verify};
 use crate::format::frame::{FrameHeader, FrameKind};
 use crate::format::segment::SegmentHeader;
 use crate::limits::{
@@ -71,7 +71,7 @@ pub(crate) struct Frame<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bad {
     Header,
-    /// The header is intact, so it is known what the payload should be.
+    /// The header is intact, so it is known what the payload should be. Equal: the padding is bad.
     Payload {
         expected: u32,
         actual: u32,
@@ -168,9 +168,9 @@ impl Scan {
         let payload = &self.reader.bytes(offset, whole)?[FRAME_HEADER..];
         let actual = verify(payload, header.lsn);
         if actual != Some(header.payload_crc) || payload.len() < header.length as usize {
-            let actual = record_checksum(payload);
+            let (expected, actual) = difference(payload, header.lsn, header.payload_crc);
             self.offset = offset;
-            self.bad = Some(Bad::Payload { expected: header.payload_crc, actual });
+            self.bad = Some(Bad::Payload { expected, actual });
             return Ok(None);
         }
         self.next = self.next.next();

@@ -87,7 +87,7 @@ impl Writer {
 
     /// L5: whatever fails from here on fails for good.
     pub(crate) fn fail_stop<T>(&mut self, result: Result<T>) -> Result<T> {
-        self.poisoned |= result.is_err();
+        self.poisoned |= result.is_err(); // L5: and nothing ever resets it
         result
     }
 
@@ -155,10 +155,10 @@ impl Writer {
     fn create(&mut self, first: Lsn, copied_through: Lsn, durable: Lsn) -> Result<()> {
         let epoch = self.next_epoch;
         let name = Name::segment(first, epoch).text();
-        let file = open(&*self.vfs, &name, OpenMode::CreateNew);
+        let file = open(&*self.vfs, &name, OpenMode::CreateNew); // L1: never one that is there
         let file = self.fail_stop(file)?;
         let synced = self.vfs.sync_dir(Path::new("")).map_err(Error::io("sync", ""));
-        self.fail_stop(synced)?;
+        self.fail_stop(synced)?; // L2: from here on there may be bytes
         self.next_epoch += 1;
         let header = SegmentHeader { first, copied_through, durable };
         self.buffer.extend_from_slice(&header.encode(epoch));

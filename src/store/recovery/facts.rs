@@ -272,6 +272,7 @@ fn replay(found: &mut Found, scan: &mut Scan, limit: Lsn, text: &str) -> std::io
     while let Some(frame) = scan.frame(limit)? {
         let (lsn, offset) = (frame.header.lsn, frame.offset);
         if lsn >= found.facts.end {
+            // R8: `limit` and the end so far leave each LSN to one segment.
             for (at, entry) in entries(frame.payload) {
                 let offset = (offset as usize + FRAME_HEADER + at) as u32;
                 let length = entry.bytes.map_or(Position::DELETED, |b| b.len() as u32);

@@ -192,6 +192,9 @@ fn corrupt_at(bad: &BadEnd, expected: String) -> Error {
             (format!("the segment of {expected}"), "no intact segment header".to_string())
         }
         Bad::Header => (format!("the frame of {expected}"), "no intact frame header".to_string()),
+        Bad::Payload { expected: stored, actual } if stored == actual => {
+            (format!("zeros as padding in {expected}"), "other bytes".to_string())
+        }
         Bad::Payload { expected: stored, actual } => (
             format!("checksum {stored:#010x} over the payload of {expected}"),
             format!("checksum {actual:#010x}"),
@@ -219,7 +222,7 @@ pub(crate) fn open_referenced(vfs: &dyn Vfs, found: &mut Found) -> Result<()> {
 
 /// R9.
 fn copy(writer: &mut Writer, found: &mut Found, from: Lsn, last: Lsn) -> Result<u64> {
-    writer.begin_copies(from, last, from.previous())?;
+    writer.begin_copies(from, last, from.previous())?; // R9: a segment of this life
     let active = writer.active.as_ref().expect("just begun");
     let (first, epoch, file) = (active.first, active.epoch, Arc::clone(&active.file));
     let slot = found.index.slot(first, epoch);
@@ -293,7 +296,7 @@ pub(crate) fn remove_obsolete(
     let mut removed = Vec::new();
     let mut failed = None;
     obsolete.retain(|name| {
-        let safe = name.kind != Kind::Segment || name.epoch < newest;
+        let safe = name.kind != Kind::Segment || name.epoch < newest; // R10
         if safe && failed.is_none() {
             let text = name.text();
             match vfs.remove(Path::new(&text)) {

@@ -105,6 +105,7 @@ pub(crate) fn plan(facts: &Facts) -> Plan {
     if proven >= end {
         return refuse(Row::R6Corrupt);
     }
+    assert!(proven <= last, "R0: what is proven is shown");
     if (log_first, snapshot, bad) == (Lsn(0), Lsn(0), false) {
         return Plan { row: Row::R1New, last, copy_from: None };
     }
