@@ -1,0 +1,193 @@
+//! The log without a snapshot: everything is verified when the store is opened.
+
+use super::*;
+
+/// A log of three segments or so, of every kind of record, and the state after each LSN.
+fn made(closed: bool) -> (Image, Vec<State>, Options) {
+    let options = options(320);
+    let fs = SimFs::new(Model::Posix);
+    let mut store = open(&fs, &options).unwrap();
+    let mut states = vec![State::new()];
+    let note = |store: &PayloadStore, states: &mut Vec<State>| states.push(state(store));
+    store.store(1, b"one").unwrap();
+    note(&store, &mut states);
+    store.store(2, b"two, of thirty bytes or nearly").unwrap();
+    note(&store, &mut states);
+    store.store(1, b"another one").unwrap();
+    note(&store, &mut states);
+    store.store_batch(&[(3, b"three"), (4, b""), (5, b"a whole number of bytes.")]).unwrap();
+    note(&store, &mut states);
+    store.delete(2).unwrap().unwrap();
+    note(&store, &mut states);
+    store.store_batch_deferred(&[(6, b"six"), (1, b"uno")]).unwrap();
+    note(&store, &mut states);
+    store.store(7, b"seven").unwrap();
+    note(&store, &mut states);
+    store.store(8, b"eight bytes and some more of them, to fill a segment").unwrap();
+    note(&store, &mut states);
+    store.store(9, b"nine").unwrap();
+    note(&store, &mut states);
+    if closed {
+        store.close().unwrap();
+    }
+    let image = image(&fs);
+    assert!(image.len() >= 3, "{:?}", image.keys());
+    (image, states, options)
+}
+
+/// What must come out if `lsn` is the first that cannot be read and `states` is all that is proven.
+fn judged(lsn: u64, proven: u64, file: &str, offset: usize) -> Outcome {
+    let (file, offset) = (file.to_string(), offset as u64);
+    if proven >= lsn {
+        Outcome::Corrupt { file, offset }
+    } else {
+        Outcome::Torn { last: lsn - 1, file, offset }
+    }
+}
+
+/// Every flip spoils exactly the part it is in; its LSN cannot be read, and its statement is gone.
+fn expected_of_flip(parts: &[Part], file: &str, byte: usize) -> (What, Outcome) {
+    let here = |part: &Part| part.file == file && part.range.contains(&byte);
+    let hit = parts.iter().position(here).unwrap();
+    let others = parts.iter().enumerate().filter(|(nth, _)| *nth != hit);
+    let proven = others.map(|(_, part)| part.states).max().unwrap();
+    let Part { what, lsn, ref range, .. } = parts[hit];
+    let start = if what == What::Record { range.start - 32 } else { range.start };
+    (what, judged(lsn, proven, file, start))
+}
+
+fn every_flip(closed: bool) -> Classes {
+    let (image, states, options) = made(closed);
+    let parts = parts(&image);
+    let mut classes = Classes::default();
+    for file in image.keys() {
+        for (byte, flipped) in flips(&image, file) {
+            let (what, expected) = expected_of_flip(&parts, file, byte);
+            let found = outcome(&flipped, &states, &options);
+            assert_eq!(found, expected, "{file} byte {byte} ({what:?})");
+            classes.count(format!("{what:?}: {}", found.name()));
+        }
+    }
+    classes
+}
+
+/// P6, P11: of a closed log every bit but those of the mark itself is proven durable.
+#[test]
+fn every_bit_of_a_closed_log() {
+    let classes = every_flip(true);
+    println!("a bit flipped in a closed log: {classes:?}");
+    let all = ["FrameHeader: corrupt", "Mark: torn", "Record: corrupt", "SegmentHeader: corrupt"];
+    assert_eq!(classes.names(), all);
+    assert_eq!(classes.0["Mark: torn"], 32 * 8, "the mark, and nothing else");
+}
+
+/// P5, P6: of a log that was not closed, the very last record is not proven.
+#[test]
+fn every_bit_of_a_log_that_was_not_closed() {
+    let classes = every_flip(false);
+    println!("a bit flipped in a log that was not closed: {classes:?}");
+    let all = [
+        "FrameHeader: corrupt",
+        "FrameHeader: torn",
+        "Record: corrupt",
+        "Record: torn",
+        "SegmentHeader: corrupt",
+    ];
+    assert_eq!(classes.names(), all);
+    assert_eq!(classes.0["FrameHeader: torn"], 32 * 8, "the last header");
+    assert_eq!(classes.0["Record: torn"], 24 * 8, "the last record: nine");
+}
+
+/// A cut takes the statements behind it along: what is proven is what the rest still states.
+fn expected_of_cut(parts: &[Part], file: &str, size: usize) -> Outcome {
+    let whole = |part: &Part| part.file != file || part.range.end <= size;
+    let proven = parts.iter().filter(|part| whole(part)).map(|part| part.states).max();
+    let hit = parts.iter().find(|part| !whole(part)).unwrap();
+    let frame = if hit.what == What::Record { hit.range.start - 32 } else { hit.range.start };
+    let next = parts.iter().find(|part| part.file.as_str() > file);
+    match next {
+        // The end of the last file is no damage if it is the end of a frame.
+        None if size == frame && size > 0 => Outcome::Clean { last: hit.lsn - 1 },
+        // Between segments the hole is seen where the next one begins.
+        Some(next) if size == frame && size > 0 => {
+            judged(hit.lsn, proven.unwrap_or(0), &next.file, 0)
+        }
+        _ => judged(hit.lsn, proven.unwrap_or(0), file, frame),
+    }
+}
+
+/// P5, P6: cut anywhere, a log is a prefix of itself, or refused where a later file proves more.
+#[test]
+fn every_cut_of_a_log() {
+    for closed in [true, false] {
+        let (image, states, options) = made(closed);
+        let parts = parts(&image);
+        let last = image.keys().next_back().unwrap().clone();
+        let mut classes = Classes::default();
+        for file in image.keys() {
+            for (size, cut) in cuts(&image, file) {
+                let found = outcome(&cut, &states, &options);
+                assert_eq!(found, expected_of_cut(&parts, file, size), "{file} cut to {size}");
+                let which = if *file == last { "last" } else { "earlier" };
+                classes.count(format!("{which}: {}", found.name()));
+            }
+        }
+        println!("a log cut ({}): {classes:?}", if closed { "closed" } else { "not closed" });
+        assert_eq!(classes.names(), ["earlier: corrupt", "last: clean", "last: torn"]);
+    }
+}
+
+/// A file that is gone altogether: the first is missed by the log itself, one in the middle by the
+/// statement of the next, and the last by nobody. That is a limit (`docs/format.md`).
+#[test]
+fn a_segment_that_is_gone() {
+    let (image, states, options) = made(true);
+    let firsts: Vec<u64> =
+        image.keys().map(|name| u64::from_str_radix(&name[..16], 16)).map(Result::unwrap).collect();
+    let count = image.len();
+    for (nth, name) in image.keys().enumerate() {
+        let mut without = image.clone();
+        without.remove(name);
+        let found = outcome(&without, &states, &options);
+        if nth + 1 == count {
+            assert_eq!(found, Outcome::Clean { last: firsts[nth] - 1 });
+        } else {
+            assert_eq!(found.name(), "corrupt", "{name}: {found:?}");
+        }
+    }
+    let mut without = image.clone();
+    without.remove(image.keys().next().unwrap());
+    let error = open(&disk(&without), &options).unwrap_err().to_string();
+    assert!(error.contains(&format!("expected LSN 1 to {}", firsts[1] - 1)), "{error}");
+}
+
+/// What was never acknowledged durable is never reported as damage (P5): a torn tail of deferred
+/// records, cut and flipped everywhere, is a shorter tail.
+#[test]
+fn every_bit_of_an_unproven_tail() {
+    let options = options(1 << 20);
+    let fs = SimFs::new(Model::Posix);
+    let mut store = open(&fs, &options).unwrap();
+    store.store(1, b"durable").unwrap();
+    let proven = image(&fs).values().next().unwrap().len();
+    let mut states = vec![State::new(), state(&store)];
+    for id in 2..=5 {
+        store.store_batch_deferred(&[(id, b"deferred")]).unwrap();
+        states.push(state(&store));
+    }
+    store.flush().unwrap();
+    let image = image(&fs);
+    let file = image.keys().next().unwrap();
+    let mut torn = 0;
+    for (byte, damaged) in flips(&image, file).chain(cuts(&image, file)) {
+        if byte < proven {
+            continue;
+        }
+        let found = outcome(&damaged, &states, &options);
+        let lsn = 2 + (byte - proven) as u64 / 56;
+        assert!(!matches!(found, Outcome::Corrupt { .. }), "byte {byte}: {found:?}");
+        torn += u64::from(matches!(found, Outcome::Torn { last, .. } if last == lsn - 1));
+    }
+    // Four frames of 56 bytes; a cut between two of them is no tear.
+    assert_eq!(torn, 4 * 56 * 8 + 4 * 56 - 4);
+}
