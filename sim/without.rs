@@ -213,7 +213,6 @@ type Wrap = dyn Fn(Arc<dyn Vfs>) -> Arc<dyn Vfs> + Send + Sync;
 /// #     fn open(disk: Arc<dyn Vfs>) -> io::Result<Self> { Ok(Files(disk)) }
 /// #     fn put(&mut self, key: u64, value: &[u8]) -> io::Result<()> {
 /// #         let name = key.to_string();
-/// #         if self.0.open(name.as_ref(), OpenMode::Read).is_ok() { self.0.remove(name.as_ref())? }
 /// #         let file = self.0.open("new".as_ref(), OpenMode::CreateNew);
 /// #         let file = file.or_else(|_| self.0.open("new".as_ref(), OpenMode::Write))?;
 /// #         write_all_at(&*file, value, 0)?;
