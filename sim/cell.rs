@@ -64,7 +64,10 @@ impl Block {
 pub(crate) struct Fill {
     pub(crate) life: u32,
     pub(crate) id: Id,
-    pub(crate) stale: Option<Block>,
+    /// What it held for its former owner, decided when that shows.
+    pub(crate) stale: Option<Arc<Cell<Block>>>,
+    /// A failed sync lost what was written here: no hole that a later sync makes zeros.
+    pub(crate) lost: bool,
 }
 
 impl Fill {
@@ -72,10 +75,10 @@ impl Fill {
         if self.stale.is_some() { 3 } else { 2 }
     }
 
-    fn block(&self, alternative: u8) -> Block {
+    fn block(&self, alternative: u8, life: u32, decider: &mut Decider<'_>) -> Block {
         match (alternative, &self.stale) {
             (0, _) => Block::Zero,
-            (1, Some(stale)) => stale.clone(),
+            (1, Some(stale)) => stale.read(life, decider),
             _ => Block::Garbage,
         }
     }
@@ -220,15 +223,21 @@ impl Cell<Block> {
             Found::Version(at) => self.versions[at].value.clone(),
             Found::Base => self.base.clone(),
             Found::Fill(alternative) => {
-                self.fill.as_ref().expect("a fill was found").block(alternative)
+                let fill = self.fill.as_ref().expect("a fill was found");
+                fill.block(alternative, life, decider)
             }
         }
     }
 
-    /// What it holds as far as one can say without deciding anything.
-    pub(crate) fn glance(&self, life: u32) -> Block {
-        let newest = || self.versions.last().map(|v| &v.value);
-        self.cached(life).or_else(newest).unwrap_or(&self.base).clone()
+    /// What it holds now, for somebody who looks later; decides nothing.
+    pub(crate) fn memory(&self, life: u32) -> Cell<Block> {
+        match self.cached(life) {
+            Some(block) => Cell::durable(block.clone()),
+            None if self.fill.as_ref().is_some_and(|f| f.life == life) => {
+                Cell::durable(Block::Zero)
+            }
+            None => Cell { cache: None, ..self.clone() },
+        }
     }
 }
 
@@ -306,11 +315,10 @@ impl Printer<'_> {
         if let (Some(index), UNKNOWN) = (past, decided) {
             self.component(index, fill.id);
         }
-        if decided == UNKNOWN {
-            self.print.add(3);
-            fill.stale.iter().for_each(|s| s.print(&mut self.print));
-        } else {
-            fill.block(decided - 1).print(&mut self.print);
+        self.print.add(u64::from(decided) << 1 | u64::from(fill.lost));
+        if decided == UNKNOWN || decided == 2 {
+            let mut block = |b: &Block, print: &mut Fingerprint| b.print(print);
+            fill.stale.iter().for_each(|stale| self.cell(stale, &mut block));
         }
     }
 }

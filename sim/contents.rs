@@ -60,7 +60,7 @@ impl Disk {
                 let stale = self.stale.as_ref().and_then(|s| s.get(sector).cloned());
                 let place = Some(CellRef::Sector(ino, sector as u32));
                 let id = self.pending.add([place, None], (self.process, call));
-                let fill = Fill { life, id, stale };
+                let fill = Fill { life, id, stale, lost: false };
                 self.pending.get_mut(id).expect("just added").alternatives = fill.alternatives();
                 cell.fill = Some(fill);
             }
@@ -123,7 +123,8 @@ impl Disk {
     }
 
     /// Growth from `size`: the rest of a partly filled sector, and whatever a former life left
-    /// behind the end, become zeros (D4), up to but without sector `until`.
+    /// behind the end, become zeros (D4), up to but without sector `until`. Returns the events of
+    /// the whole sectors.
     pub(crate) fn zero_tail(
         &mut self,
         ino: Ino,
@@ -131,7 +132,7 @@ impl Disk {
         until: usize,
         call: u32,
         choices: &mut Choices,
-    ) {
+    ) -> Vec<Id> {
         let (first, valid) = ((size / SECTOR as u64) as usize, (size % SECTOR as u64) as usize);
         let cells = self.file(ino).sectors.len();
         if valid > 0 && first < until && first < cells {
@@ -139,9 +140,8 @@ impl Disk {
             self.set_block(ino, first, block, call);
         }
         let behind = first + usize::from(valid > 0); // D4
-        for sector in behind..until.min(cells) {
-            self.set_block(ino, sector, Block::Zero, call);
-        }
+        let whole = behind..until.min(cells);
+        whole.map(|sector| self.set_block(ino, sector, Block::Zero, call)).collect()
     }
 
     /// Looks at all that a write of `len` bytes at `offset` will look at, so that the write itself
@@ -173,13 +173,13 @@ impl Disk {
         let end = offset + buf.len() as u64;
         let size = self.size(ino, choices);
         let first = (offset / SECTOR as u64) as usize;
+        let mut exposes = Vec::new();
         if offset > size {
-            self.zero_tail(ino, size, first, call, choices);
+            exposes = self.zero_tail(ino, size, first, call, choices);
         }
         let old_count = size.div_ceil(SECTOR as u64) as usize;
         let new_count = end.max(size).div_ceil(SECTOR as u64) as usize;
         self.grow_cells(ino, new_count, call);
-        let mut exposes = Vec::new();
         let mut done = 0;
         let mut at = offset;
         while at < end {
@@ -203,15 +203,16 @@ impl Disk {
     pub(crate) fn set_len(&mut self, ino: Ino, length: u64, call: u32, choices: &mut Choices) {
         let size = self.size(ino, choices);
         let count = length.div_ceil(SECTOR as u64) as usize;
+        let mut exposes = Vec::new();
         if length < size {
             self.become_stale(ino);
             self.zero_tail(ino, length, self.file(ino).sectors.len(), call, choices);
         } else if length > size {
-            self.zero_tail(ino, size, count, call, choices);
+            exposes = self.zero_tail(ino, size, count, call, choices);
             self.grow_cells(ino, count, call);
         }
         if length != size {
-            self.set_length(ino, length, &[], call);
+            self.set_length(ino, length, &exposes, call);
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::cell::{Cell, Printer};
 use crate::count::{Count, times};
 use crate::disk::{Disk, FileNode, Name, Node, ROOT, SECTOR};
 use crate::hash::Fingerprint;
-use crate::order::{Ino, Past, Pending};
+use crate::order::{CellRef, Ino, Past, Pending};
 use crate::{Choices, order};
 use std::sync::Arc;
 
@@ -63,6 +63,8 @@ impl Disk {
     fn collect(&mut self) {
         let mut reachable = vec![false; self.nodes.len()];
         let mut open = vec![ROOT];
+        // What is pending can still be synced (by a model that orders it before something else).
+        open.extend(self.pending.events.iter().flat_map(|e| e.cells).flatten().map(CellRef::ino));
         while let Some(ino) = open.pop() {
             if std::mem::replace(&mut reachable[ino as usize], true) {
                 continue;
@@ -152,7 +154,9 @@ impl Disk {
             }
         }
         if let Some(stale) = &self.stale {
-            stale.iter().for_each(|block| block.print(&mut printer.print));
+            for cell in stale.iter() {
+                printer.cell(cell, &mut |block, print| block.print(print));
+            }
         }
         let print = printer.print.value();
         let mut rest = Some(1);

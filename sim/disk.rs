@@ -58,7 +58,7 @@ pub(crate) struct Disk {
     /// One sync may still fail, in this way, in a life that allows it.
     pub(crate) sync_may_fail: Option<FailedSync>,
     /// The sectors of the inode that was removed or cut last.
-    pub(crate) stale: Option<Arc<Vec<Block>>>,
+    pub(crate) stale: Option<Arc<Vec<Arc<Cell<Block>>>>>,
     pub(crate) last: Option<(u32, Id)>,
 }
 

@@ -1,7 +1,7 @@
 //! The names of the disk: which of them lead to which inode, and the calls that change them.
 
 use crate::Choices;
-use crate::cell::{Block, Cell};
+use crate::cell::Cell;
 use crate::disk::{Disk, FileNode, Node, ROOT};
 use crate::model::Fills;
 use crate::order::{CellRef, Id, Ino};
@@ -108,8 +108,11 @@ impl Disk {
         choices: &mut Choices,
     ) -> io::Result<Ino> {
         let (dir, name) = self.parent(path, choices)?;
-        if name.is_empty() || self.find(dir, name, choices)?.is_some() {
-            return Err(ErrorKind::AlreadyExists.into());
+        let there = if name.is_empty() { Some(ROOT) } else { self.find(dir, name, choices)? };
+        if let Some(there) = there {
+            let file_over_dir = self.is_dir(there) && matches!(node, Node::File(_));
+            let exists = ErrorKind::AlreadyExists;
+            return Err(if file_over_dir { ErrorKind::IsADirectory } else { exists }.into());
         }
         let ino = self.nodes.len() as Ino;
         self.nodes.push(node);
@@ -187,8 +190,8 @@ impl Disk {
     pub(crate) fn become_stale(&mut self, ino: Ino) {
         if self.model.fills() == Fills::ZerosStaleGarbage {
             let life = self.life;
-            let blocks: Vec<Block> =
-                self.file(ino).sectors.iter().map(|s| s.glance(life)).collect();
+            let sectors = self.file(ino).sectors.iter();
+            let blocks: Vec<_> = sectors.map(|s| Arc::new(s.memory(life))).collect();
             if !blocks.is_empty() {
                 self.stale = Some(Arc::new(blocks));
             }

@@ -30,6 +30,15 @@ pub(crate) enum CellRef {
     Name(Ino, u32),
 }
 
+impl CellRef {
+    /// The file or directory that it is a part of.
+    pub(crate) fn ino(self) -> Ino {
+        match self {
+            CellRef::Sector(ino, _) | CellRef::Length(ino) | CellRef::Name(ino, _) => ino,
+        }
+    }
+}
+
 /// A new value for a cell; a rename for two.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Event {

@@ -10,15 +10,17 @@ impl Disk {
     pub(crate) fn covers(&self, synced: Ino, cell: CellRef) -> bool {
         match cell {
             CellRef::Sector(ino, _) | CellRef::Length(ino) => ino == synced,
-            CellRef::Name(dir, number) => {
-                dir == synced
-                    || self.model.order().sync_covers_name && {
-                        let target =
-                            |d: &Arc<DirNode>| *d.names[number as usize].1.cached(self.life)?;
-                        self.dir(dir).ok().and_then(target) == Some(synced)
-                    }
-            }
+            CellRef::Name(dir, _) => dir == synced,
         }
+    }
+
+    /// Whether the cell is a name of the file that is synced, under a model whose syncs cover it.
+    fn covers_name(&self, synced: Ino, cell: CellRef) -> bool {
+        let CellRef::Name(dir, number) = cell else { return false };
+        let target = |d: &Arc<DirNode>| *d.names[number as usize].1.cached(self.life)?;
+        self.model.order().sync_covers_name
+            && !self.is_dir(synced)
+            && self.dir(dir).ok().and_then(target) == Some(synced)
     }
 
     /// The pending events that a sync of `ino` covers, closed downwards, by id.
@@ -28,6 +30,10 @@ impl Disk {
         for event in &mut events {
             for (cell, covered) in event.cells.iter().zip(&mut event.covered) {
                 *covered |= cell.is_none_or(|cell| self.covers(ino, cell));
+            }
+            // A rename is covered by the name it gave, with the name it took.
+            if event.cells.into_iter().flatten().any(|cell| self.covers_name(ino, cell)) {
+                event.covered = [true; 2];
             }
             marked[event.id as usize] = event.alternatives == 0 && event.covered == [true; 2];
         }
@@ -78,7 +84,7 @@ impl Disk {
         let life = self.life;
         for cell in &mut self.file_mut(ino).sectors {
             if cell.versions.is_empty()
-                && let Some(fill) = cell.fill.take_if(|f| f.life == life)
+                && let Some(fill) = cell.fill.take_if(|f| f.life == life && !f.lost)
             {
                 marked[fill.id as usize] = true;
             }
@@ -123,6 +129,7 @@ impl Disk {
                 let cell = &mut self.file_mut(ino).sectors[s as usize];
                 let first = cell.versions.iter().find(|v| v.life == life).map(|v| v.id);
                 cell.forget(life, id);
+                cell.fill.iter_mut().for_each(|fill| fill.lost = true);
                 // The next version, if any, is now the one that stands on the fill.
                 let fill = cell.fill.as_ref().filter(|f| f.life == life).map(|f| f.id);
                 let next = cell.versions.iter().find(|v| v.life == life).map(|v| v.id);
