@@ -2,7 +2,10 @@
 
 mod conformance;
 mod damage;
+mod determinism;
 mod faults;
+mod golden;
 mod inspect;
+mod model;
 mod syncs;
 mod tidy;
