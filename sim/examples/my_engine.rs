@@ -13,10 +13,11 @@ use std::sync::Arc;
 // knows that a rename is atomic; whether the author knows that a rename is not durable is the
 // parameter.
 
-#[derive(Clone)]
 struct Notes<const SYNCS_DIR: bool> {
     map: BTreeMap<u64, Vec<u8>>,
     disk: Arc<dyn Vfs>,
+    /// A change has failed: nobody knows what the disk holds, and this handle takes no more.
+    failed: bool,
 }
 
 impl<const SYNCS_DIR: bool> Notes<SYNCS_DIR> {
@@ -35,14 +36,17 @@ impl<const SYNCS_DIR: bool> Notes<SYNCS_DIR> {
                 }
             }
         }
-        let notes = Notes { map, disk };
+        let notes = Notes { map, disk, failed: false };
         notes.save()?; // what was read may be in the cache only: it is written before it is shown
         Ok(notes)
     }
 
     fn set(&mut self, key: u64, value: &[u8]) -> io::Result<()> {
+        if self.failed {
+            return Err(io::Error::other("an earlier change failed; open again"));
+        }
         self.map.insert(key, value.to_vec());
-        self.save()
+        self.save().inspect_err(|_| self.failed = true)
     }
 
     fn save(&self) -> io::Result<()> {

@@ -9,7 +9,6 @@ use std::io;
 /// The write path acknowledges as soon as the bytes are in the page cache; a timer syncs them
 /// later. The power goes first, and a whole window of acknowledged messages is gone.
 /// The missing line: `log.sync()` before `Ok`.
-#[derive(Clone)]
 pub(crate) struct Acked<const SYNCS: bool> {
     state: State,
     log: Log,
@@ -40,7 +39,6 @@ impl<const SYNCS: bool> Kv for Acked<SYNCS> {
 /// The sync stands in one entry point of the interface, and the others append through the same
 /// helper without it. What they acknowledge waits for the next put.
 /// The missing line: `log.sync()` in `delete` too.
-#[derive(Clone)]
 pub(crate) struct Entrances<const DELETE_SYNCS: bool> {
     state: State,
     log: Log,

@@ -9,7 +9,6 @@ use std::io;
 /// The last frame of a transaction carries the commit mark; here every frame does. A crash between
 /// two of its frames commits the first half.
 /// The missing line: `last` only on the last.
-#[derive(Clone)]
 pub(crate) struct Batched<const MARKS_THE_LAST: bool> {
     state: State,
     log: Log,

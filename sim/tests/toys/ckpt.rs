@@ -17,7 +17,6 @@ use std::sync::Arc;
 /// data file before the log is synced, a crash finds half a copy and no record to repair it with.
 /// The missing line: `data.sync()` in `open` (CKPT-2) or in `checkpoint` (CKPT-3), `log.sync()`
 /// before the copy (CKPT-4).
-#[derive(Clone)]
 pub(crate) struct Redo<const OPEN: bool, const CHECKPOINT: bool, const LOG_FIRST: bool> {
     state: State,
     dirty: State,
@@ -111,7 +110,6 @@ impl<const OPEN: bool, const CHECKPOINT: bool, const LOG_FIRST: bool> Kv
 /// A new generation is written under a temporary name and published by rename, then the old one is
 /// removed. Rename was taken for a barrier: the name survives, the bytes do not.
 /// The missing line: `file.sync()` before the rename.
-#[derive(Clone)]
 pub(crate) struct Published<const SYNCS: bool> {
     state: State,
     disk: Disk,

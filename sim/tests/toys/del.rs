@@ -12,7 +12,6 @@ use std::path::Path;
 /// After a snapshot the cache is empty, and the engine thinks that so is the log, which it has not
 /// cut. A delete then goes to the snapshot only, and recovery replays the old write on top.
 /// The missing line: a delete is logged wherever its key is.
-#[derive(Clone)]
 pub(crate) struct Cached<const ALWAYS_LOGS: bool> {
     state: State,
     cache: BTreeSet<u64>,
@@ -65,7 +64,6 @@ impl<const ALWAYS_LOGS: bool> Kv for Cached<ALWAYS_LOGS> {
 /// Runs shadow each other, newer over older. Compacting the newest run alone drops its tombstones
 /// as if nothing lay below, and the run that does lie below shows through.
 /// The missing line: a tombstone stays as long as there is an older run.
-#[derive(Clone)]
 pub(crate) struct Shadowed<const KEEPS_TOMBSTONES: bool> {
     state: State,
     disk: Disk,

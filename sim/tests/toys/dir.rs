@@ -13,7 +13,6 @@ use std::sync::Arc;
 /// before its acknowledgement, but the rename never is. After a crash the segment has its old name
 /// or none, and all its records are lost.
 /// The missing line: `sync_dir` before the first acknowledgement.
-#[derive(Clone)]
 pub(crate) struct Named<const SYNCS_DIR: bool> {
     state: State,
     file: Arc<dyn File>,
@@ -67,7 +66,6 @@ impl<const SYNCS_DIR: bool> Kv for Named<SYNCS_DIR> {
 /// directory is synced, and only then the file. A crash between the last two leaves the right name
 /// with the wrong contents, and the old file is gone.
 /// The line in the wrong place: `file.sync()` belongs before the rename.
-#[derive(Clone)]
 pub(crate) struct Replaced<const SYNCS_FIRST: bool> {
     state: State,
     disk: Disk,

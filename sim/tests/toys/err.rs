@@ -12,7 +12,6 @@ use std::sync::Arc;
 /// The first sync fails and the kernel marks the pages clean; the second has nothing left to write
 /// and says `Ok`. The operation is acknowledged, and nothing of it is on the disk.
 /// The missing line: the first failure is the end of this handle.
-#[derive(Clone)]
 pub(crate) struct Retried<const STOPS: bool> {
     state: State,
     log: Log,
@@ -46,7 +45,6 @@ impl<const STOPS: bool> Kv for Retried<STOPS> {
 /// The engine stops at a failed sync, as it should. The process that comes after it finds the
 /// record in the cache, syncs the file to be sure, is told `Ok`, and shows what no disk holds.
 /// The missing line: what is found is copied to a file of this life, and that one is synced.
-#[derive(Clone)]
 pub(crate) struct Adopted<const COPIES: bool> {
     state: State,
     file: Arc<dyn File>,

@@ -1,9 +1,13 @@
 //! What is asked of every toy: the bug is found, shrunk, replayed and explained; its twin holds.
 
+use crate::stop::FailStop;
 use highwater_sim::{
     Act, Campaign, Easy, FailedSync, Finding, Kv, Model, Report, Rule, Settings, Trail, Verdict,
     replay,
 };
+
+/// Every toy is judged behind the latch: it takes nothing more after its first error.
+type Subject<K> = Easy<FailStop<K>>;
 
 /// What a bug and its twin must answer. All are judged under every model with power loss and kill,
 /// two crashes.
@@ -47,19 +51,19 @@ pub(crate) fn put(key: u64, size: usize) -> Act {
 }
 
 impl Card {
-    fn run<K: Kv + Clone>(
+    fn run<K: Kv>(
         &self,
         model: Model,
         every_point: bool,
         failures: &[FailedSync],
-    ) -> Report<Easy<K>> {
+    ) -> Report<Subject<K>> {
         let settings = Settings { model, every_point, ..Settings::default() };
         let campaign = Campaign { settings, failures: failures.to_vec(), control: true };
-        campaign.run(&Easy::<K>::new(self.acts.clone()), &mut |_| ())
+        campaign.run(&Subject::<K>::new(self.acts.clone()), &mut |_| ())
     }
 
     /// Judges the bug `B` and its twin `T`, and asserts all that the card says.
-    pub(crate) fn judge<B: Kv + Clone, T: Kv + Clone>(&self) -> Row {
+    pub(crate) fn judge<B: Kv, T: Kv>(&self) -> Row {
         let mut finding = None;
         let fails: Vec<FailedSync> = self.needs.into_iter().collect();
         for model in Model::ALL {
@@ -88,7 +92,7 @@ impl Card {
         self.row(&finding, recoveries)
     }
 
-    fn held<K>(&self, what: &str, report: &Report<Easy<K>>, model: Model) {
+    fn held<K>(&self, what: &str, report: &Report<Subject<K>>, model: Model) {
         let id = self.id;
         let why = report.finding.as_ref().map(ToString::to_string).unwrap_or_default();
         assert_eq!(report.verdict, Verdict::Held, "{id}, {what}, {model}\n{why}");
@@ -100,7 +104,7 @@ impl Card {
     }
 
     /// The finding is minimal, walks again from its text, explains itself, and spares the twin.
-    fn counterexample<B: Kv + Clone, T: Kv + Clone>(&self, finding: &Finding<Easy<B>>) {
+    fn counterexample<B: Kv, T: Kv>(&self, finding: &Finding<Subject<B>>) {
         let id = self.id;
         assert_eq!(finding.broken.rule, self.rule, "{id}\n{finding}");
         assert!(finding.reproduced, "{id}\n{finding}");
@@ -124,12 +128,12 @@ impl Card {
             let named = first.lost.iter().any(|l| l.call.contains(call) && l.sync == sync);
             assert!(named, "{id}: {call}, {sync}\n{finding}");
         }
-        let twin = Easy::<T>::new(finding.subject.acts().to_vec());
+        let twin = Subject::<T>::new(finding.subject.acts().to_vec());
         let spared = replay(&twin, &finding.settings, &trail);
         assert_eq!(spared.broken, None, "{id}: the twin on the bug's trail\n{}", spared.trace);
     }
 
-    fn row<K: Kv>(&self, finding: &Finding<Easy<K>>, recoveries: u64) -> Row {
+    fn row<K: Kv>(&self, finding: &Finding<Subject<K>>, recoveries: u64) -> Row {
         let class = self.id.split('-').next().unwrap_or_default();
         let models: Vec<String> = self.shows.iter().map(ToString::to_string).collect();
         let absent = |m: &Model| !self.shows.contains(m);

@@ -15,4 +15,5 @@ mod odd;
 mod rec;
 mod same;
 mod stale;
+mod stop;
 mod tail;

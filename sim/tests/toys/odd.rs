@@ -2,19 +2,19 @@
 
 use crate::judge::put;
 use crate::kit::{self, Disk, Log, State};
+use crate::stop::FailStop;
 use crate::{ack, dir, tail};
 use highwater_sim::{Act, Campaign, Easy, FailedSync, Kv, Report, Rule, Settings, Verdict, replay};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-fn run<K: Kv + Clone>(acts: &[Act], crashes: u32) -> Report<Easy<K>> {
+fn run<K: Kv>(acts: &[Act], crashes: u32) -> Report<Easy<K>> {
     let settings = Settings { crashes, ..Settings::default() };
     let campaign = Campaign { settings, failures: Vec::new(), control: true };
     campaign.run(&Easy::<K>::new(acts.to_vec()), &mut |_| ())
 }
 
 /// Correct, but for what `QUIRK` does when it opens.
-#[derive(Clone)]
 struct Quirky<const QUIRK: u8> {
     state: State,
     log: Log,
@@ -122,10 +122,11 @@ fn work_between_two_crashes_is_never_blind() {
 /// hold as long as no sync fails, and are caught once the cache may lie.
 #[test]
 fn engines_that_only_sync_again_are_caught_by_keep_new() {
-    fn caught<K: Kv + Clone>(name: &str) {
+    fn caught<K: Kv>(name: &str) {
         let failures = vec![FailedSync::KeepDirty, FailedSync::KeepNew];
         let campaign = Campaign { settings: Settings::default(), failures, control: true };
-        let report = campaign.run(&Easy::<K>::new(vec![put(1, 20), put(2, 30)]), &mut |_| ());
+        let report =
+            campaign.run(&Easy::<FailStop<K>>::new(vec![put(1, 20), put(2, 30)]), &mut |_| ());
         assert_eq!(report.verdict, Verdict::Violated, "{name}");
         let finding = report.finding.expect("a violation has a finding");
         assert_eq!(finding.settings.failed_sync, Some(FailedSync::KeepNew), "{name}\n{finding}");

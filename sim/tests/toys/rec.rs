@@ -12,7 +12,6 @@ use std::sync::Arc;
 /// Recovery zeroes the headers of the segments it is done with, and then writes the snapshot that
 /// stands for them. A crash between the two finds neither.
 /// The lines in the wrong order: the snapshot belongs first.
-#[derive(Clone)]
 pub(crate) struct Wiped<const SNAPSHOT_FIRST: bool> {
     state: State,
     log: Log,
@@ -59,7 +58,6 @@ impl<const SNAPSHOT_FIRST: bool> Kv for Wiped<SNAPSHOT_FIRST> {
 /// recovered, and writing a slot computes its checksum anew: the torn one becomes a valid one, and
 /// the recovery after a crash believes it.
 /// The wrong line: what is not intact is wiped, never sealed again.
-#[derive(Clone)]
 pub(crate) struct Slots<const WIPES_THE_TORN: bool> {
     state: State,
     file: Arc<dyn File>,

@@ -13,7 +13,6 @@ use std::sync::Arc;
 /// A crash may lose the new length and only some of the zeros: recovery then walks into records of
 /// the old epoch and applies them on top of the snapshot that covers them.
 /// The missing line: the epoch in the checksum of every record.
-#[derive(Clone)]
 pub(crate) struct Emptied<const KNOWS_EPOCH: bool> {
     state: State,
     disk: Disk,
@@ -73,7 +72,6 @@ impl<const KNOWS_EPOCH: bool> Kv for Emptied<KNOWS_EPOCH> {
 /// A new log takes the space of the one before it. A crash keeps its new length and not its
 /// bytes: what shows are old records, with valid checksums, at the place where new ones begin.
 /// The missing line: the number of the log in the checksum of every record.
-#[derive(Clone)]
 pub(crate) struct Recycled<const KNOWS_NUMBER: bool> {
     state: State,
     disk: Disk,

@@ -12,7 +12,6 @@ use std::sync::Arc;
 /// The reader reports where the records end only when it meets padding behind them; if they end
 /// where the file ends it reports 0. The next life writes its first record there, over the oldest.
 /// The missing line: the end of the last record counts, whatever comes behind it.
-#[derive(Clone)]
 pub(crate) struct Resumed<const AT_THE_END: bool> {
     state: State,
     file: Arc<dyn File>,
@@ -51,7 +50,6 @@ impl<const AT_THE_END: bool> Kv for Resumed<AT_THE_END> {
 /// The log ends in half a record, as it may after every crash, and the reader passes the short
 /// read up as an error. The store does not open, though everything acknowledged is there.
 /// The missing line: half a record at the end *is* the end.
-#[derive(Clone)]
 pub(crate) struct Torn<const IS_THE_END: bool> {
     state: State,
     log: Log,
@@ -85,7 +83,6 @@ impl<const IS_THE_END: bool> Kv for Torn<IS_THE_END> {
 /// Segments are sealed when they are full; a restart replays the sealed ones and begins a new one.
 /// The segment that was half full is never looked at again.
 /// The missing line: the active segment is replayed like the others.
-#[derive(Clone)]
 pub(crate) struct Active<const REPLAYED: bool> {
     state: State,
     disk: Disk,
