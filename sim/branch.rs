@@ -121,6 +121,7 @@ impl<'w, 'a, S: Subject> Branch<'w, 'a, S> {
         let broken = judge(&lived.result, lived.fs.lock().failed > 0);
         let mut state = lived.fs.lock();
         let states = state.disk.count();
+        self.sum.exhaustive &= !state.disk.coarse;
         let choices = std::mem::replace(&mut state.choices, Choices::enumerate());
         tally.diverged |= choices.diverged();
         tally.choices_max = tally.choices_max.max(choices.made());

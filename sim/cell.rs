@@ -161,7 +161,7 @@ impl<V> Cell<V> {
         (low, high)
     }
 
-    fn past<'a>(pasts: &'a [Past], life: u32) -> &'a Past {
+    fn past(pasts: &[Past], life: u32) -> &Past {
         pasts.iter().find(|p| p.life == life).expect("a version's life is among the pasts")
     }
 

@@ -27,7 +27,7 @@ enum Beyond {
     /// A fixed pattern of the schedule for trees too large to enumerate.
     Pattern(Pattern),
     /// A random alternative.
-    Sample(Rng),
+    Sample(Box<Rng>),
 }
 
 /// A trail of a fixed shape, by the number of the choice (from 0).
@@ -101,7 +101,7 @@ impl Choices {
 
     /// One random trail.
     pub fn sample(rng: Rng) -> Choices {
-        Choices::with(Beyond::Sample(rng))
+        Choices::with(Beyond::Sample(Box::new(rng)))
     }
 
     /// The given trail, and alternative 0 beyond its end.

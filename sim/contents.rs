@@ -151,13 +151,13 @@ impl Disk {
         let end = offset.saturating_add(len as u64);
         let unit = SECTOR as u64;
         let mut look = |at: u64| drop(self.block(ino, (at / unit) as usize, choices));
-        if offset > size && size % unit > 0 {
+        if offset > size && !size.is_multiple_of(unit) {
             look(size);
         }
-        if offset % unit > 0 && offset - offset % unit < size {
+        if !offset.is_multiple_of(unit) && offset - offset % unit < size {
             look(offset);
         }
-        if end % unit > 0 && end < size {
+        if !end.is_multiple_of(unit) && end < size {
             look(end);
         }
     }

@@ -57,6 +57,8 @@ pub(crate) struct Disk {
     pub(crate) status: Vec<Status>,
     /// One sync may still fail, in this way, in a life that allows it.
     pub(crate) sync_may_fail: Option<FailedSync>,
+    /// A failed sync covered too many events to try each way to lose them.
+    pub(crate) coarse: bool,
     /// The sectors of the inode that was removed or cut last.
     pub(crate) stale: Option<Arc<Vec<Arc<Cell<Block>>>>>,
     pub(crate) last: Option<(u32, Id)>,
@@ -73,6 +75,7 @@ impl Disk {
             pasts: Vec::new(),
             status: Vec::new(),
             sync_may_fail: None,
+            coarse: false,
             stale: None,
             last: None,
         }

@@ -151,7 +151,7 @@ impl<'a, S: Subject> Worker<'a, S> {
         let (units, root) = self.first_life();
         self.progress.units.store(units.len(), Ordering::Relaxed);
         let mut parts = Vec::new();
-        if root.over() {
+        if root.failed() {
             first_bad.store(0, Ordering::Relaxed);
             return vec![(0, root)];
         }
@@ -175,7 +175,7 @@ impl<'a, S: Subject> Worker<'a, S> {
             self.tally.states_total = memo.total;
             self.tally.exhaustive = memo.exhaustive;
             self.tally.reach = self.reach.take();
-            if self.tally.over() {
+            if self.tally.failed() {
                 first_bad.fetch_min(unit, Ordering::Relaxed);
             }
             self.progress.done.fetch_add(1, Ordering::Relaxed);
@@ -194,9 +194,14 @@ impl<'a, S: Subject> Worker<'a, S> {
             recorder.restart(told.clone());
             let mut disk = Disk::new(self.settings.model);
             disk.sync_may_fail = self.settings.failed_sync;
-            let lived =
-                self.live(disk, choices, &told, Some(&recorder), self.settings.crashes == 0);
+            let (last, crash) = (self.settings.crashes == 0, (self.settings.crashes > 0));
+            let lived = self.live(disk, choices, &told, crash.then_some(&recorder), last);
             choices = std::mem::replace(&mut lived.fs.lock().choices, Choices::enumerate());
+            tally.exhaustive &= !lived.fs.lock().disk.coarse;
+            if self.progress.stop.load(Ordering::Relaxed) {
+                tally.out_of_budget = true;
+                return (units, tally);
+            }
             tally.diverged |= choices.diverged();
             if let Some(broken) = self.judge(&lived) {
                 let lives = vec![LifeTrail { choices: choices.trail().to_vec(), cut: None }];

@@ -24,7 +24,7 @@ mod finding;
 mod fs;
 mod hash;
 #[cfg(test)]
-mod laws;
+mod laws_tests;
 mod model;
 mod names;
 mod order;

@@ -15,7 +15,7 @@ use std::fmt;
 use std::hash::Hasher;
 use std::sync::Arc;
 
-/// The numbered promises of DESIGN section 2.
+/// The numbered promises of `docs/architecture.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
     /// An acknowledged operation is missing.

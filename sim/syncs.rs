@@ -6,6 +6,25 @@ use crate::order::{CellRef, Event, Id, Ino, NONE};
 use crate::{Choices, FailedSync};
 use std::sync::Arc;
 
+/// Of more events than this, not every subset is tried.
+const EACH_MAX: usize = 10;
+
+/// Which of `count` events a failed sync made durable: any of them; if they are many, all, none,
+/// all but one, or one.
+fn which_are_kept(count: usize, choices: &mut Choices) -> Vec<bool> {
+    if count <= EACH_MAX {
+        return (0..count).map(|_| choices.choose(2) == 0).collect();
+    }
+    let way = choices.choose(2 * count as u32 + 2) as usize;
+    let kept = |i: usize| match way {
+        0 => true,
+        1 => false,
+        way if way < count + 2 => i != way - 2,
+        way => i == way - 2 - count,
+    };
+    (0..count).map(kept).collect()
+}
+
 impl Disk {
     pub(crate) fn covers(&self, synced: Ino, cell: CellRef) -> bool {
         match cell {
@@ -99,12 +118,12 @@ impl Disk {
         let (covered, _) = self.covered(ino);
         let mut durable = vec![false; covered.len()];
         let mut lost = vec![false; covered.len()];
-        for event in &self.pending.events {
-            if covered[event.id as usize] {
-                let kept = choices.choose(2) == 0;
-                durable[event.id as usize] = kept;
-                lost[event.id as usize] = !kept;
-            }
+        let hit = self.pending.events.iter().filter(|e| covered[e.id as usize]);
+        let hit: Vec<usize> = hit.map(|e| e.id as usize).collect();
+        self.coarse |= hit.len() > EACH_MAX;
+        let kept = which_are_kept(hit.len(), choices);
+        for (&id, kept) in hit.iter().zip(kept) {
+            (durable[id], lost[id]) = (kept, !kept);
         }
         let events: Vec<_> =
             self.pending.events.iter().filter(|e| lost[e.id as usize]).copied().collect();

@@ -71,8 +71,13 @@ impl Tally {
         self.diverged |= other.diverged;
     }
 
+    /// Whether something was found that ends the whole exploration.
+    pub(crate) fn failed(&self) -> bool {
+        self.found.is_some() || self.diverged
+    }
+
     pub(crate) fn over(&self) -> bool {
-        self.found.is_some() || self.diverged || self.out_of_budget
+        self.failed() || self.out_of_budget
     }
 }
 
