@@ -248,3 +248,16 @@ fn a_failed_automatic_checkpoint_keeps_the_record() {
     drop(store);
     assert_eq!(open(&disk, &options).ids(), [1, 2]);
 }
+
+/// P12: lives too short to make a snapshot due on their own add up.
+#[test]
+fn short_lives_make_a_snapshot_due_together() {
+    let disk = TestDisk::default();
+    let options = Options { checkpoint_bytes: 1000, auto_checkpoint: true, ..small() };
+    for life in 0..60u8 {
+        let mut store = open(&disk, &options);
+        store.store(u64::from(life % 4), &[life; 100]).unwrap();
+    }
+    assert!(!snapshots(&disk).is_empty());
+    assert!(disk.image().len() < 20, "{:?}", disk.image().keys());
+}

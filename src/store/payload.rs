@@ -107,11 +107,13 @@ impl PayloadStore {
     /// disk fails. A torn tail is no error: see [`report`](PayloadStore::report).
     pub fn open(vfs: Arc<dyn Vfs>, options: Options) -> Result<PayloadStore> {
         let recovered = recover(&vfs, options.segment_size)?;
-        let Recovered { index, writer, report, snapshots, obsolete } = recovered;
+        let Recovered { growth, index, writer, report, snapshots, obsolete } = recovered;
         let slot = index.slots.len().saturating_sub(1) as u32;
         if let Some(newest) = snapshots.first() {
             writer.positions.publish_snapshot(newest.lsn);
         }
+        // Short lives would never make a snapshot due if each began to count at 0.
+        writer.positions.publish_appended(writer.appended, growth);
         let snapshot = None;
         Ok(PayloadStore {
             vfs,

@@ -94,6 +94,8 @@ pub(crate) struct Found {
     /// Segments of which nothing counts: overridden, or never founded.
     pub(crate) dead: Vec<Name>,
     pub(crate) replayed: u64,
+    /// Bytes of log that were replayed.
+    pub(crate) growth: u64,
     pub(crate) max_epoch: u32,
 }
 
@@ -117,6 +119,7 @@ pub(crate) fn gather(vfs: &dyn Vfs) -> Result<Found> {
         spoiled: Vec::new(),
         dead: Vec::new(),
         replayed: 0,
+        growth: 0,
         max_epoch: 0,
     };
     let mut segments = Vec::new();
@@ -280,6 +283,7 @@ fn replay(found: &mut Found, scan: &mut Scan, limit: Lsn, text: &str) -> std::io
             }
             found.facts.end = lsn.next();
             found.replayed += 1;
+            found.growth += frame.header.size();
             let milestone = Milestone { lsn, slot, offset };
             let statement = scan.statement;
             found.milestones.pass(milestone, statement, std::mem::take(&mut fresh));

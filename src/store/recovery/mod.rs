@@ -100,6 +100,8 @@ impl fmt::Display for RecoveryReport {
 
 /// A store's insides after recovery.
 pub(crate) struct Recovered {
+    /// Bytes of log behind the snapshot.
+    pub(crate) growth: u64,
     pub(crate) index: Index,
     pub(crate) writer: Writer,
     pub(crate) report: RecoveryReport,
@@ -123,11 +125,12 @@ pub(crate) fn recover(vfs: &Arc<dyn Vfs>, segment_size: u64) -> Result<Recovered
         dead.extend(overridden(&mut found.index, from));
     }
     writer.show();
+    let growth = found.growth;
     let temporary = found.names.iter().filter(|n| n.kind == Kind::Temporary);
     let mut obsolete: Vec<Name> = temporary.copied().collect();
     obsolete.extend(dead);
     let Found { index, snapshots, .. } = found;
-    let mut recovered = Recovered { index, writer, report, snapshots, obsolete };
+    let mut recovered = Recovered { growth, index, writer, report, snapshots, obsolete };
     let removed = recovered.remove_obsolete(&**vfs)?;
     recovered.report.removed = removed;
     Ok(recovered)
