@@ -26,7 +26,7 @@ fn annoying() -> FaultPlan {
     for (call, _) in CallKind::ALL {
         for nth in 0..4000 {
             let what = match (call, nth % 3) {
-                (CallKind::Read | CallKind::Write, 0) => FaultEffect::Short(1 + nth % 7),
+                (CallKind::Read | CallKind::Write, 0) => FaultEffect::Short(1 + nth % 2),
                 (CallKind::Read | CallKind::Write, 1) => FaultEffect::Eintr,
                 (CallKind::Read | CallKind::Write, _) => continue,
                 _ if nth % 2 == 0 => FaultEffect::Eintr,
@@ -46,7 +46,7 @@ fn short_transfers_and_interruptions_keep_the_contract() {
     for disk in disks.into_iter().chain([FaultFs::new(os, annoying())]) {
         conformance::run(&disk);
         let reach = disk.reach();
-        assert!(reach["short"] > 50 && reach["EINTR"] > 300, "{disk:?}: {reach:?}");
+        assert!(reach["short"] > 30 && reach["EINTR"] > 300, "{disk:?}: {reach:?}");
         assert!(disk.calls().len() == CallKind::ALL.len(), "{:?}", disk.calls());
     }
 }

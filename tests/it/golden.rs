@@ -39,9 +39,8 @@ fn crc_reopen_is_held_and_exhaustive() {
 fn crc_batch_is_held_as_far_as_it_was_explored() {
     let Some(workload) = golden("crc-batch") else { return };
     let subject = PayloadSubject::new(Case { workload, setup: Setup::default() });
-    let settings = Settings { crashes: 1, threads: 2, ..Settings::default() };
-    let failures = Vec::new();
-    let report = Campaign { settings, failures, control: true }.run(&subject, &mut |_| ());
+    let settings = Settings { crashes: 1, threads: 2, node_limit: 1000, ..Settings::default() };
+    let report = Campaign { settings, ..Campaign::default() }.run(&subject, &mut |_| ());
     let finding = report.finding.as_ref().map(ToString::to_string);
     assert_eq!((report.verdict, finding), (Verdict::Held, None));
     assert_eq!((report.exhaustive(), report.control_caught), (false, Some(true)));
