@@ -66,13 +66,15 @@ pub(crate) struct Fill {
     pub(crate) id: Id,
     /// What it held for its former owner, decided when that shows.
     pub(crate) stale: Option<Arc<Cell<Block>>>,
+    /// Whether it may be garbage.
+    pub(crate) garbage: bool,
     /// A failed sync lost what was written here: no hole that a later sync makes zeros.
     pub(crate) lost: bool,
 }
 
 impl Fill {
     pub(crate) fn alternatives(&self) -> u8 {
-        if self.stale.is_some() { 3 } else { 2 }
+        1 + u8::from(self.stale.is_some()) + u8::from(self.garbage)
     }
 
     fn block(&self, alternative: u8, life: u32, decider: &mut Decider<'_>) -> Block {

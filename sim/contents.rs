@@ -3,7 +3,7 @@
 use crate::Choices;
 use crate::cell::{Block, Cell, Decider, Fill};
 use crate::disk::{Disk, Node, SECTOR};
-use crate::model::Fills;
+use crate::model::{Exposed, Fills};
 use crate::order::{CellRef, Id, Ino};
 
 impl Disk {
@@ -56,11 +56,12 @@ impl Disk {
             let sector = self.file(ino).sectors.len();
             let mut cell = Cell::durable(Block::Zero);
             cell.cache = Some((life, Block::Zero));
-            if self.model.fills() == Fills::ZerosStaleGarbage {
-                let stale = self.stale.as_ref().and_then(|s| s.get(sector).cloned());
+            let stale = self.stale.as_ref().and_then(|s| s.get(sector).cloned());
+            let garbage = self.model.fills() == Fills::ZerosStaleGarbage;
+            if garbage || stale.is_some() {
                 let place = Some(CellRef::Sector(ino, sector as u32));
                 let id = self.pending.add([place, None], (self.process, call));
-                let fill = Fill { life, id, stale, lost: false };
+                let fill = Fill { life, id, stale, garbage, lost: false };
                 self.pending.get_mut(id).expect("just added").alternatives = fill.alternatives();
                 cell.fill = Some(fill);
             }
@@ -82,13 +83,26 @@ impl Disk {
         id
     }
 
-    pub(crate) fn set_length(&mut self, ino: Ino, length: u64, exposes: &[Id], call: u32) {
+    /// `exposes`: what was written to sectors that a longer length brings into the file.
+    pub(crate) fn set_length(
+        &mut self,
+        ino: Ino,
+        length: u64,
+        exposes: &[(usize, Id)],
+        call: u32,
+        choices: &mut Choices,
+    ) {
         let life = self.life;
         let id = self.begin_event([Some(CellRef::Length(ino)), None], call);
         let before = self.file(ino).length.last_pending(life);
         let rules = self.model.order();
-        if rules.new_data_before_length {
-            exposes.iter().for_each(|&data| self.after(Some((life, data)), id));
+        let first = match rules.data_before_length {
+            Exposed::None => usize::MAX,
+            Exposed::New => self.size(ino, choices).div_ceil(SECTOR as u64) as usize,
+            Exposed::All => 0,
+        };
+        for &(_, data) in exposes.iter().filter(|(sector, _)| *sector >= first) {
+            self.after(Some((life, data)), id);
         }
         self.after(before.map(|b| (life, b)), id);
         if rules.length_with_links {
@@ -123,8 +137,8 @@ impl Disk {
     }
 
     /// Growth from `size`: the rest of a partly filled sector, and whatever a former life left
-    /// behind the end, become zeros (D4), up to but without sector `until`. Returns the events of
-    /// the whole sectors.
+    /// behind the end, become zeros (D4), up to but without sector `until`. Returns the sectors
+    /// and their events.
     pub(crate) fn zero_tail(
         &mut self,
         ino: Ino,
@@ -132,16 +146,18 @@ impl Disk {
         until: usize,
         call: u32,
         choices: &mut Choices,
-    ) -> Vec<Id> {
+    ) -> Vec<(usize, Id)> {
+        let mut zeroed = Vec::new();
         let (first, valid) = ((size / SECTOR as u64) as usize, (size % SECTOR as u64) as usize);
         let cells = self.file(ino).sectors.len();
         if valid > 0 && first < until && first < cells {
             let block = self.patch(ino, first, valid, valid, &[], choices);
-            self.set_block(ino, first, block, call);
+            zeroed.push((first, self.set_block(ino, first, block, call)));
         }
         let behind = first + usize::from(valid > 0); // D4
         let whole = behind..until.min(cells);
-        whole.map(|sector| self.set_block(ino, sector, Block::Zero, call)).collect()
+        zeroed.extend(whole.map(|sector| (sector, self.set_block(ino, sector, Block::Zero, call))));
+        zeroed
     }
 
     /// Looks at all that a write of `len` bytes at `offset` will look at, so that the write itself
@@ -177,7 +193,6 @@ impl Disk {
         if offset > size {
             exposes = self.zero_tail(ino, size, first, call, choices);
         }
-        let old_count = size.div_ceil(SECTOR as u64) as usize;
         let new_count = end.max(size).div_ceil(SECTOR as u64) as usize;
         self.grow_cells(ino, new_count, call);
         let mut done = 0;
@@ -189,14 +204,14 @@ impl Disk {
             let bytes = &buf[done..done + count];
             let block = self.patch(ino, sector, valid, start, bytes, choices);
             let id = self.set_block(ino, sector, block, call);
-            if sector >= old_count {
-                exposes.push(id);
-            }
+            exposes.push((sector, id));
             done += count;
             at += count as u64;
         }
         if end > size {
-            self.set_length(ino, end, &exposes, call);
+            let behind = (size / SECTOR as u64) as usize;
+            exposes.retain(|&(sector, _)| sector >= behind);
+            self.set_length(ino, end, &exposes, call, choices);
         }
     }
 
@@ -212,7 +227,7 @@ impl Disk {
             self.grow_cells(ino, count, call);
         }
         if length != size {
-            self.set_length(ino, length, &exposes, call);
+            self.set_length(ino, length, &exposes, call, choices);
         }
     }
 }

@@ -134,7 +134,9 @@ impl Disk {
 
     pub(crate) fn begin_event(&mut self, cells: [Option<CellRef>; 2], call: u32) -> Id {
         let id = self.pending.add(cells, (self.process, call));
-        if self.model.order().everything {
+        let rules = self.model.order();
+        let data = matches!(cells[0], Some(CellRef::Sector(..)));
+        if rules.everything || rules.metadata && !data {
             self.after(self.last, id);
             self.last = Some((self.life, id));
         }

@@ -4,7 +4,7 @@ use crate::Choices;
 use crate::cell::Cell;
 use crate::disk::{Disk, FileNode, Node, ROOT};
 use crate::model::Fills;
-use crate::order::{CellRef, Id, Ino};
+use crate::order::{CellRef, Event, Id, Ino};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
@@ -84,7 +84,7 @@ impl Disk {
         &mut self,
         changes: &[(Ino, &str, Option<Ino>, Option<Ino>)],
         call: u32,
-    ) {
+    ) -> Id {
         let numbers: Vec<u32> = changes.iter().map(|c| self.name_number(c.0, c.1)).collect();
         let cell = |i: usize| Some(CellRef::Name(changes.get(i)?.0, *numbers.get(i)?));
         let id = self.begin_event([cell(0), cell(1)], call); // D3: one event, two cells
@@ -98,6 +98,7 @@ impl Disk {
             }
             self.dir_mut(dir).names[number as usize].1.push(life, id, value);
         }
+        id
     }
 
     pub(crate) fn create(
@@ -183,12 +184,18 @@ impl Disk {
             self.become_stale(replaced);
         }
         let change = [(dir, name, None, Some(ino)), (to_dir, to_name, Some(ino), replaced)];
-        self.set_names(&change, call);
+        let id = self.set_names(&change, call);
+        if replaced.is_some() && self.model.order().data_before_replacing {
+            let data = |e: &&Event| matches!(e.cells[0], Some(CellRef::Sector(i, _)) if i == ino);
+            let real = self.pending.events.iter().filter(|e| e.alternatives == 0);
+            let before: Vec<Id> = real.filter(data).map(|e| e.id).collect();
+            before.into_iter().for_each(|data| self.after(Some((self.life, data)), id));
+        }
         Ok(())
     }
 
     pub(crate) fn become_stale(&mut self, ino: Ino) {
-        if self.model.fills() == Fills::ZerosStaleGarbage {
+        if self.model.fills() != Fills::Zeros {
             let life = self.life;
             let sectors = self.file(ino).sectors.iter();
             let blocks: Vec<_> = sectors.map(|s| Arc::new(s.memory(life))).collect();
