@@ -87,9 +87,7 @@ impl Model {
             Model::Ext4Writeback => ext4,
             Model::Ext4Ordered => OrderRules { data_before_length: Exposed::New, ..ext4 },
             Model::Ext4Journal => OrderRules { everything: true, ..none },
-            Model::Xfs => {
-                OrderRules { metadata: true, data_before_length: Exposed::All, ..none }
-            }
+            Model::Xfs => OrderRules { metadata: true, data_before_length: Exposed::All, ..none },
             Model::Btrfs => OrderRules {
                 data_before_length: Exposed::All,
                 data_before_replacing: true,

@@ -118,17 +118,4 @@ fn explain(model: Model, ops: &[Op], garbage: &Bytes) -> String {
     difference(&expected, &by_late_decision(model, &small), &small)
 }
 
-#[test]
-fn posix_failed_syncs() {
-    failed_syncs(Model::Posix, 3000);
-}
-
-#[test]
-fn ext4_ordered_failed_syncs() {
-    failed_syncs(Model::Ext4Ordered, 3000);
-}
-
-#[test]
-fn strict_failed_syncs() {
-    failed_syncs(Model::Strict, 3000);
-}
+under_every_model!(|model| failed_syncs(model, 2000));

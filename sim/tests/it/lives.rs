@@ -9,8 +9,9 @@ use crate::states::{Image, Multiset, garbage, image_of, images};
 use highwater_sim::{Model, Rng, SimFs};
 
 /// Two histories with a power cut after each, and what is looked at in the second life.
-struct Lives {
-    model: Model,
+#[derive(Debug)]
+pub(crate) struct Lives {
+    pub(crate) model: Model,
     first: Vec<Op>,
     second: Vec<Op>,
     /// How many of the calls of the second life are followed by a look.
@@ -19,10 +20,10 @@ struct Lives {
 }
 
 /// What a second life saw, which of its calls were `Ok`, and what was left of it.
-type Story = (Vec<Vec<Seen>>, Vec<bool>, Image);
+pub(crate) type Story = (Vec<Vec<Seen>>, Vec<bool>, Image);
 
 impl Lives {
-    fn random(taste: &Taste, model: Model, seed: u64) -> Lives {
+    pub(crate) fn random(taste: &Taste, model: Model, seed: u64) -> Lives {
         let mut rng = Rng::new(seed);
         let calls = 2 + rng.below(4) as usize;
         let first = NARROW.history(&mut rng, &Reference::new(model), calls);
@@ -48,7 +49,11 @@ impl Lives {
     }
 
     /// `None` if there are too many states.
-    fn by_brute_force(&self, garbage: &Bytes, reached: &mut Reached) -> Option<Multiset<Story>> {
+    pub(crate) fn by_brute_force(
+        &self,
+        garbage: &Bytes,
+        reached: &mut Reached,
+    ) -> Option<Multiset<Story>> {
         let mut disk = Reference::new(self.model);
         for op in &self.first {
             disk.call(op, &mut Coins::default());
@@ -94,7 +99,7 @@ impl Lives {
         (seen, answers)
     }
 
-    fn by_late_decision(&self) -> Multiset<Story> {
+    pub(crate) fn by_late_decision(&self) -> Multiset<Story> {
         let mut process = Process::on(SimFs::new(self.model));
         for op in &self.first {
             let _ = process.call(op);
@@ -140,11 +145,11 @@ impl Lives {
 fn shows_stale(life: &Reference, first: &Disk) -> bool {
     let mut new = life.base.iter().filter(|(cell, _)| !first.contains_key(cell));
     let stale = |base: &Base| matches!(base, Base::Fill(Some(b)) if b.iter().any(|b| *b != 0));
-    life.model == Model::Posix && new.any(|(_, base)| stale(base))
+    life.shows_stale() && new.any(|(_, base)| stale(base))
 }
 
 #[derive(Debug, Default)]
-struct Reached {
+pub(crate) struct Reached {
     cases: u64,
     too_large: u64,
     stories: u64,
@@ -169,36 +174,24 @@ fn two_lives(model: Model, taste: &Taste, cases: u64) {
     println!("{model}: {reached:?}");
     assert!(reached.undecided_first >= cases / 4, "{reached:?}");
     let stale = reached.stale_of_a_former_life;
-    assert!(model != Model::Posix || stale >= cases / 50, "{reached:?}");
+    assert!(!Reference::new(model).shows_stale() || stale >= cases / 50, "{reached:?}");
 }
 
-#[test]
-fn posix_two_lives() {
-    two_lives(Model::Posix, &NARROW, 3000);
+mod two_lives {
+    use super::*;
+    under_every_model!(|model| two_lives(model, &NARROW, 2000));
 }
 
-#[test]
-fn ext4_ordered_two_lives() {
-    two_lives(Model::Ext4Ordered, &NARROW, 3000);
-}
-
-#[test]
-fn strict_two_lives() {
-    two_lives(Model::Strict, &NARROW, 3000);
-}
-
-#[test]
-fn two_lives_with_failed_syncs_in_the_second() {
-    for model in Model::ALL {
-        two_lives(model, &FAILING, 1500);
-    }
+mod two_lives_with_failed_syncs_in_the_second {
+    use super::*;
+    under_every_model!(|model| two_lives(model, &FAILING, 1000));
 }
 
 #[test]
 fn a_kill_loses_nothing_and_decides_nothing() {
     let garbage = garbage();
     let mut states = 0;
-    for seed in 0..3000 {
+    for seed in 0..2000 {
         for model in Model::ALL {
             let mut rng = Rng::new(seed);
             let mut disk = Reference::new(model);

@@ -1,4 +1,4 @@
-//! The order of the reference, and what a sync covers.
+//! The order of the reference, row by row of the table of disk models, and what a sync covers.
 
 use crate::history::Coins;
 use crate::reference::{Base, Cell, Event, Fate, Ino, Reference, SECTOR, Value, zeros};
@@ -6,7 +6,43 @@ use highwater_sim::{FailedSync, Model};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+/// Rows of the table: which models say yes.
+mod row {
+    use highwater_sim::Model::{self, *};
+
+    pub(super) const LENGTH_WITH_LINKS: &[Model] =
+        &[Ext4Writeback, Ext4Ordered, Ext4Journal, Xfs, Btrfs, Strict];
+    pub(super) const DIRECTORY: &[Model] = &[Ext4Writeback, Ext4Ordered, Ext4Journal, Xfs, Strict];
+    pub(super) const METADATA: &[Model] = &[Ext4Journal, Xfs, Strict];
+    pub(super) const NEW_BLOCKS_BEFORE_LENGTH: &[Model] =
+        &[Ext4Ordered, Ext4Journal, Xfs, Btrfs, Strict];
+    pub(super) const TAIL_BEFORE_LENGTH: &[Model] = &[Ext4Journal, Xfs, Btrfs, Strict];
+    /// An overwrite is ordered with anything, new data goes the same way: one order of all.
+    pub(super) const OVERWRITES: &[Model] = &[Ext4Journal, Strict];
+    pub(super) const DATA_BEFORE_REPLACING: &[Model] = &[Ext4Journal, Btrfs, Strict];
+    pub(super) const NAME_WITH_FILE: &[Model] = &[Strict];
+    pub(super) const STALE: &[Model] = &[Posix, Ext4Writeback];
+    pub(super) const GARBAGE: &[Model] = &[Posix];
+}
+
+/// What a new event brings into the file or under another name: the data cells that may have to
+/// persist before it.
+#[derive(Default)]
+struct Exposes {
+    new_blocks: Vec<Cell>,
+    tail: Vec<Cell>,
+    replacing: Vec<Cell>,
+}
+
 impl Event {
+    fn is_data(&self) -> bool {
+        matches!(self.sets[0].0, Cell::Sector(..))
+    }
+
+    fn touches_any(&self, cells: &[Cell]) -> bool {
+        cells.iter().any(|c| self.touches(c))
+    }
+
     fn touches(&self, cell: &Cell) -> bool {
         self.sets.iter().any(|(c, _)| c == cell)
     }
@@ -29,27 +65,100 @@ impl Event {
     }
 }
 
+/// The rules by which `earlier` must persist before `later`.
+fn rules(model: Model, earlier: &Event, later: &Event, exposes: &Exposes) -> Vec<&'static str> {
+    let mut inodes = later.links.clone();
+    inodes.extend(later.sets.iter().filter_map(|(c, _)| match c {
+        Cell::Len(ino) => Some(*ino),
+        _ => None,
+    }));
+    let cell = later.sets.iter().any(|(c, _)| earlier.touches(c));
+    let length = inodes.iter().any(|ino| earlier.sets_length_or_links_of(*ino));
+    let directory = !later.dirs().is_disjoint(&earlier.dirs());
+    let metadata = !earlier.is_data() && !later.is_data();
+    let overwrite = earlier.is_data() || later.is_data();
+    let new_blocks = earlier.touches_any(&exposes.new_blocks);
+    let replacing = earlier.touches_any(&exposes.replacing);
+    let all: [(&'static str, bool, &[Model]); 8] = [
+        ("cell", cell, &Model::ALL),
+        ("length with links", length, row::LENGTH_WITH_LINKS),
+        ("directory", directory, row::DIRECTORY),
+        ("metadata", metadata, row::METADATA),
+        ("new blocks before length", new_blocks, row::NEW_BLOCKS_BEFORE_LENGTH),
+        ("tail before length", earlier.touches_any(&exposes.tail), row::TAIL_BEFORE_LENGTH),
+        ("overwrites", overwrite, row::OVERWRITES),
+        ("data before replacing", replacing, row::DATA_BEFORE_REPLACING),
+    ];
+    let says = all.into_iter().filter(|(_, holds, models)| *holds && models.contains(&model));
+    says.map(|(rule, ..)| rule).collect()
+}
+
+/// The rules of a model that some histories must lean on alone.
+pub(crate) fn rules_of(model: Model) -> Vec<&'static str> {
+    if row::OVERWRITES.contains(&model) {
+        return vec!["overwrites", "metadata"]; // all that the other rules say
+    }
+    let metadata = row::METADATA.contains(&model);
+    let unless_metadata = |models: &[Model]| !metadata && models.contains(&model);
+    let all = [
+        ("cell", true),
+        ("metadata", metadata),
+        ("length with links", unless_metadata(row::LENGTH_WITH_LINKS)),
+        ("directory", unless_metadata(row::DIRECTORY)),
+        ("new blocks before length", row::NEW_BLOCKS_BEFORE_LENGTH.contains(&model)),
+        ("tail before length", row::TAIL_BEFORE_LENGTH.contains(&model)),
+        ("data before replacing", row::DATA_BEFORE_REPLACING.contains(&model)),
+    ];
+    all.into_iter().filter(|(_, says)| *says).map(|(rule, _)| rule).collect()
+}
+
 impl Reference {
+    pub(crate) fn shows_stale(&self) -> bool {
+        row::STALE.contains(&self.model)
+    }
+
+    pub(crate) fn shows_garbage(&self) -> bool {
+        row::GARBAGE.contains(&self.model)
+    }
+
     pub(crate) fn issue_names(&mut self, names: &[(Ino, &str, Option<Ino>)], links: &[Ino]) {
+        self.issue_rename(names, links, None);
+    }
+
+    /// `replacing`: the file that takes the place of another one.
+    pub(crate) fn issue_rename(
+        &mut self,
+        names: &[(Ino, &str, Option<Ino>)],
+        links: &[Ino],
+        replacing: Option<Ino>,
+    ) {
         let set = |(d, n, v): &(Ino, &str, Option<Ino>)| (Cell::Name(*d, (*n).into()), *v);
         let sets = names.iter().map(set).map(|(c, v)| (c, Value::Name(v))).collect();
-        self.issue(sets, links, &[]);
+        let data = replacing.map_or(0..0, |ino| 0..self.sectors(ino));
+        let replacing = data.map(|s| Cell::Sector(replacing.unwrap(), s)).collect();
+        self.issue(sets, links, &Exposes { replacing, ..Exposes::default() });
     }
 
     pub(crate) fn issue_data(&mut self, ino: Ino, data: BTreeMap<u64, Vec<u8>>) {
         for (s, bytes) in data {
-            self.issue(vec![(Cell::Sector(ino, s), Value::Data(Rc::new(bytes)))], &[], &[]);
+            self.issue(
+                vec![(Cell::Sector(ino, s), Value::Data(Rc::new(bytes)))],
+                &[],
+                &Exposes::default(),
+            );
         }
     }
 
     pub(crate) fn issue_len(&mut self, ino: Ino, old: u64, new: u64) {
-        let exposed = old.div_ceil(SECTOR)..new.div_ceil(SECTOR);
-        let cells: Vec<Cell> = exposed.map(|s| Cell::Sector(ino, s)).collect();
-        self.issue(vec![(Cell::Len(ino), Value::Len(new))], &[], &cells);
+        let cells = |sectors: std::ops::Range<u64>| sectors.map(|s| Cell::Sector(ino, s)).collect();
+        let new_blocks = cells(old.div_ceil(SECTOR)..new.div_ceil(SECTOR));
+        let grows_in_it = new > old && !old.is_multiple_of(SECTOR);
+        let tail = cells(old / SECTOR..old / SECTOR + u64::from(grows_in_it));
+        let exposes = Exposes { new_blocks, tail, ..Exposes::default() };
+        self.issue(vec![(Cell::Len(ino), Value::Len(new))], &[], &exposes);
     }
 
-    /// Adds an event. `exposed`: the whole sectors that a longer length brings into the file.
-    fn issue(&mut self, sets: Vec<(Cell, Value)>, links: &[Ino], exposed: &[Cell]) {
+    fn issue(&mut self, sets: Vec<(Cell, Value)>, links: &[Ino], exposes: &Exposes) {
         self.cache.extend(sets.iter().cloned());
         let event = Event {
             sets,
@@ -58,25 +167,16 @@ impl Reference {
             links: links.iter().copied().collect(),
             synced: BTreeSet::new(),
         };
-        let precedes = |earlier: &Event| {
-            let cell = event.sets.iter().any(|(c, _)| earlier.touches(c));
-            let dir = !event.dirs().is_disjoint(&earlier.dirs());
-            let mut inodes = event.links.clone();
-            inodes.extend(event.sets.iter().filter_map(|(c, _)| match c {
-                Cell::Len(ino) => Some(*ino),
-                _ => None,
-            }));
-            let length = inodes.iter().any(|ino| earlier.sets_length_or_links_of(*ino));
-            let data = exposed.iter().any(|c| earlier.touches(c));
-            match self.model {
-                Model::Strict => true,
-                Model::Ext4Ordered => cell || dir || length || data,
-                _ => cell,
+        let mut before = BTreeSet::new();
+        for (i, earlier) in self.events.iter().enumerate().filter(|(_, e)| e.fate != Fate::Lost) {
+            let rules = rules(self.model, earlier, &event, exposes);
+            if !rules.is_empty() {
+                before.insert(i);
             }
-        };
-        let all = self.events.iter().enumerate();
-        let before = all.filter(|(_, e)| e.fate != Fate::Lost && precedes(e)).map(|(i, _)| i);
-        let before = before.collect();
+            if let ([alone], Fate::Pending) = (&rules[..], earlier.fate) {
+                *self.forced.entry(alone).or_default() += 1;
+            }
+        }
         self.events.push(Event { before, ..event });
     }
 
@@ -89,7 +189,7 @@ impl Reference {
         // The event that gave the file the name it has; a directory's name is no file's.
         let names =
             |(c, v): &(Cell, Value)| *v == Value::Name(Some(ino)) && self.cache.get(c) == Some(v);
-        let name_too = self.model == Model::Strict;
+        let name_too = row::NAME_WITH_FILE.contains(&self.model);
         self.pending(|e| e.file() == Some(ino) || (name_too && e.sets.iter().any(names)))
     }
 

@@ -72,6 +72,8 @@ pub(crate) struct Reference {
     pub(crate) stale: BTreeMap<u64, Bytes>,
     /// How many holes a sync has pinned.
     pub(crate) pinned: u64,
+    /// How many pairs of events each rule of the order has put in order alone.
+    pub(crate) forced: BTreeMap<&'static str, u64>,
 }
 
 impl Reference {
@@ -91,6 +93,7 @@ impl Reference {
             handles: Vec::new(),
             stale: BTreeMap::new(),
             pinned: 0,
+            forced: BTreeMap::new(),
         }
     }
 
@@ -216,12 +219,13 @@ impl Reference {
             links.push(other);
         }
         // One event in two cells.
-        self.issue_names(&[(from_dir, from_name, None), (to_dir, to_name, Some(ino))], &links);
+        let names = [(from_dir, from_name, None), (to_dir, to_name, Some(ino))];
+        self.issue_rename(&names, &links, replaced.map(|_| ino));
         Some(())
     }
 
     /// How many sectors the file has or once had in this life.
-    fn sectors(&self, ino: Ino) -> u64 {
+    pub(crate) fn sectors(&self, ino: Ino) -> u64 {
         let of = |c: &&Cell| matches!(c, Cell::Sector(i, _) if *i == ino);
         self.base.keys().filter(of).count() as u64
     }

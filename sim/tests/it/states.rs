@@ -68,8 +68,10 @@ impl Reference {
     fn fills(&self, stale: Option<&Bytes>, garbage: &Bytes) -> Vec<Value> {
         let zeros = Rc::new(vec![0; SECTOR as usize]);
         let mut fills = vec![Value::Data(zeros)];
-        if self.model == Model::Posix {
+        if self.shows_stale() {
             fills.extend(stale.map(|bytes| Value::Data(bytes.clone())));
+        }
+        if self.shows_garbage() {
             fills.push(Value::Data(garbage.clone()));
         }
         fills
