@@ -193,7 +193,7 @@ mod tests {
             };
             let token = Token {
                 engine: ["payload", "museum/ack-1/twin"][pick(&mut rng, 2)].into(),
-                model: Model::ALL[pick(&mut rng, 3)],
+                model: Model::ALL[pick(&mut rng, Model::ALL.len())],
                 fault: faults[pick(&mut rng, faults.len())],
                 crashes: rng.below(4) as u32,
                 case: Case { workload: Workload::random(seed, seed as usize % 5), setup },

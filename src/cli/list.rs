@@ -99,8 +99,12 @@ fn named(name: &str, about: &str) -> Value {
 fn model(model: Model) -> &'static str {
     match model {
         Model::Posix => "what POSIX promises and no more: any unsynced change may be lost",
+        Model::Ext4Writeback => "ext4 with data=writeback: a directory in order, stale blocks",
         Model::Ext4Ordered => "ext4 with data=ordered: a directory in order, data before length",
-        Model::Strict => "everything in order: a crash keeps a prefix of the changes",
+        Model::Ext4Journal => "ext4 with data=journal: all changes in order",
+        Model::Xfs => "XFS: all metadata in order, data before length, overwrites free",
+        Model::Btrfs => "btrfs: names free, data before length and before a rename that replaces",
+        Model::Strict => "all changes in order, and syncing a file persists its name",
         _ => "",
     }
 }

@@ -22,7 +22,7 @@ fn golden(name: &str) -> Option<Workload> {
 fn crc_reopen_is_held_and_exhaustive() {
     let Some(workload) = golden("crc-reopen") else { return };
     let subject = PayloadSubject::new(Case { workload, setup: Setup::default() });
-    for (model, states) in Model::ALL.into_iter().zip([5742, 3831, 2426]) {
+    for (model, states) in Model::ALL.into_iter().zip([5742, 4329, 3831, 2426, 2523, 3096, 2426]) {
         let settings = Settings { model, threads: 2, ..Settings::default() };
         let report = Campaign { settings, ..Campaign::default() }.run(&subject, &mut |_| ());
         let finding = report.finding.as_ref().map(ToString::to_string);

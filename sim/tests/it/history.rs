@@ -119,7 +119,8 @@ impl Taste {
         }
     }
 
-    fn op(&self, rng: &mut Rng, tag: u8) -> Op {
+    /// Any call, whether it will succeed or not.
+    pub(crate) fn op(&self, rng: &mut Rng, tag: u8) -> Op {
         let dirs = ["", "", "", "d"];
         match rng.below(24) {
             0..4 => Op::Create(self.path(rng)),

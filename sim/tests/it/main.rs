@@ -31,5 +31,6 @@ mod lattice;
 mod lives;
 mod order;
 mod reader;
+mod real;
 mod reference;
 mod states;

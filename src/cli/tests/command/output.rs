@@ -23,7 +23,7 @@ fn lists_are_data() {
     let first = &engines[0];
     assert_eq!((&first["engine"], &first["expected"]), (&"payload".into(), &"held".into()));
     assert_eq!((&first["rule"], &first["bug"]), (&Value::Null, &Value::Null));
-    assert_eq!(first["models"].as_array().expect("a list").len(), 3);
+    assert_eq!(first["models"].as_array().expect("a list").len(), 7);
     let (_, all) = json(&["list", "--format", "json"]);
     for (what, name) in [
         ("models", "posix"),
