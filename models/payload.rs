@@ -75,7 +75,7 @@ fn read_all(store: &PayloadStore) -> Result<Recovered, Halt> {
 fn whole(store: &PayloadStore) -> Result<Map, Broken> {
     let read = |id| match store.retrieve(id) {
         Ok(bytes) => Ok((id, bytes.unwrap_or_default())),
-        Err(error) => Err(Broken { rule: Rule::P6Silence, what: format!("retrieve: {error}") }),
+        Err(error) => Err(Broken::new(Rule::P6Silence, format!("retrieve: {error}"))),
     };
     store.ids().into_iter().map(read).collect()
 }

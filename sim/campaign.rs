@@ -110,7 +110,7 @@ impl Campaign {
     /// #     fn get(&mut self, _: u64) -> io::Result<Option<Vec<u8>>> { Ok(None) }
     /// # }
     /// // An engine that stores nothing fails without any crash.
-    /// let report = Campaign::default().run(&Easy::<Nothing>::puts(2), &mut |_| ());
+    /// let report = Campaign::default().run(&Easy::puts::<Nothing>(2), &mut |_| ());
     /// assert_eq!(report.verdict, Verdict::Broken);
     /// ```
     pub fn run<S: Subject + Clone>(&self, subject: &S, stage: &mut dyn FnMut(Stage)) -> Report<S> {

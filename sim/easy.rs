@@ -1,135 +1,110 @@
-//! The easy way in: an engine that can open, put and get.
+//! A subject made of a [`Kv`] engine and a workload: nothing else is asked of an engine's author.
+//!
+//! The first life runs the workload, and goes on after an operation that failed, as callers do.
+//! Every other life recovers, compares all keys with what the callers were told, recovers again and
+//! must find the same (P7), and works on.
 
-use crate::promise::{Effect, Level, Map, Recovered, Window};
+use crate::kv::{Act, Kv};
+use crate::promise::{Broken, Level, Rule};
 use crate::subject::{Halt, Life, Subject};
+use crate::window::{Effect, Map, Recovered, Window};
 use highwater_vfs::Vfs;
 use std::io;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// A key-value engine, as small as it gets. Every `Ok` is taken as a promise: durable.
-pub trait Kv: Sized {
-    /// Opens the store on `disk`, or recovers it.
-    ///
-    /// # Errors
-    /// Anything; without an injected fault it is a false alarm (P5).
-    fn open(disk: Arc<dyn Vfs>) -> io::Result<Self>;
-
-    /// Sets `key` to `value`; durable when it returns.
-    ///
-    /// # Errors
-    /// Anything; the operation is then unknown, and the life is over.
-    fn put(&mut self, key: u64, value: &[u8]) -> io::Result<()>;
-
-    /// What `key` is set to.
-    ///
-    /// # Errors
-    /// Anything; as [`open`](Kv::open).
-    fn get(&mut self, key: u64) -> io::Result<Option<Vec<u8>>>;
-
-    /// Deletes `key`; durable when it returns.
-    ///
-    /// # Errors
-    /// As [`put`](Kv::put).
-    fn delete(&mut self, key: u64) -> io::Result<()> {
-        let _ = key;
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    /// Puts several at once, all or nothing.
-    ///
-    /// # Errors
-    /// As [`put`](Kv::put).
-    fn batch(&mut self, items: &[(u64, &[u8])]) -> io::Result<()> {
-        let _ = items;
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    /// Writes a snapshot and drops the log that it covers.
-    ///
-    /// # Errors
-    /// As [`put`](Kv::put).
-    fn checkpoint(&mut self) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-}
-
-/// An operation of an [`Easy`] workload.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Act {
-    /// [`Kv::put`].
-    Put(u64, Vec<u8>),
-    /// [`Kv::delete`].
-    Delete(u64),
-    /// [`Kv::batch`].
-    Batch(Vec<(u64, Vec<u8>)>),
-    /// [`Kv::checkpoint`].
-    Checkpoint,
-}
-
-impl Act {
-    fn effect(&self, nth: usize) -> Arc<Effect> {
-        let (name, changes) = match self {
-            Act::Put(key, value) => (format!("put {key}"), vec![(*key, Some(value.clone()))]),
-            Act::Delete(key) => (format!("delete {key}"), vec![(*key, None)]),
-            Act::Batch(items) => (
-                format!("batch of {}", items.len()),
-                items.iter().map(|(k, v)| (*k, Some(v.clone()))).collect(),
-            ),
-            Act::Checkpoint => ("checkpoint".into(), Vec::new()),
-        };
-        Effect::new(format!("operation {} ({name})", nth + 1), changes)
-    }
-
-    fn run<K: Kv>(&self, engine: &mut K) -> io::Result<()> {
-        match self {
-            Act::Put(key, value) => engine.put(*key, value),
-            Act::Delete(key) => engine.delete(*key),
-            Act::Batch(items) => {
-                let items: Vec<(u64, &[u8])> = items.iter().map(|(k, v)| (*k, &v[..])).collect();
-                engine.batch(&items)
-            }
-            Act::Checkpoint => engine.checkpoint(),
-        }
-    }
-}
+type Open = fn(Arc<dyn Vfs>) -> io::Result<Box<dyn Kv>>;
 
 /// A [`Subject`] made of a [`Kv`] and a workload.
-#[derive(Debug)]
-pub struct Easy<K> {
+///
+/// ```
+/// # use highwater_sim::{Act, Easy, Kv};
+/// # use highwater_vfs::Vfs;
+/// # use std::{io, sync::Arc};
+/// # struct Engine;
+/// # impl Kv for Engine {
+/// #     fn open(_: Arc<dyn Vfs>) -> io::Result<Self> { Ok(Engine) }
+/// #     fn put(&mut self, _: u64, _: &[u8]) -> io::Result<()> { Ok(()) }
+/// #     fn get(&mut self, _: u64) -> io::Result<Option<Vec<u8>>> { Ok(None) }
+/// # }
+/// let three_puts = Easy::puts::<Engine>(3);
+/// let mine = Easy::new::<Engine>(vec![Act::Put(1, b"one".to_vec()), Act::Delete(1)]);
+/// # assert_eq!((three_puts.acts().len(), mine.acts().len()), (3, 2));
+/// ```
+#[derive(Clone)]
+pub struct Easy {
+    open: Open,
     acts: Vec<Act>,
-    effects: Vec<Arc<Effect>>,
-    between: Arc<Effect>,
-    kind: PhantomData<fn() -> K>,
+    effects: Vec<Option<Arc<Effect>>>,
+    between: Vec<Act>,
+    stops: bool,
+    keys: Vec<u64>,
 }
 
-// Not derived: the engine itself is never cloned.
-impl<K> Clone for Easy<K> {
-    fn clone(&self) -> Easy<K> {
-        Easy {
-            acts: self.acts.clone(),
-            effects: self.effects.clone(),
-            between: Arc::clone(&self.between),
-            kind: PhantomData,
-        }
+impl std::fmt::Debug for Easy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Easy({:?})", self.acts)
     }
 }
 
-/// The key that every later life sets, to work between two crashes.
-const BETWEEN: u64 = 1_000_000;
+/// The key that later lives put, so that a second crash finds work of theirs.
+const BETWEEN: u64 = u64::MAX;
 
-impl<K: Kv> Easy<K> {
-    /// The workload `acts`, in order.
-    pub fn new(acts: Vec<Act>) -> Easy<K> {
-        let effects = acts.iter().enumerate().map(|(nth, act)| act.effect(nth)).collect();
-        let between = Act::Put(BETWEEN, b"work between crashes".to_vec()).effect(acts.len());
-        Easy { acts, effects, between, kind: PhantomData }
+fn counter(state: &Map, key: u64) -> u64 {
+    let bytes = state.get(&key).and_then(|value| value[..].try_into().ok());
+    bytes.map_or(0, u64::from_le_bytes)
+}
+
+/// What the acts do, one after the other.
+fn effects(acts: &[Act]) -> Vec<Option<Arc<Effect>>> {
+    let mut all = Window::default();
+    let mut effects = Vec::new();
+    for (nth, act) in acts.iter().enumerate() {
+        let before = all.state_after(all.accepted());
+        let effect = act.effect(nth, |key| counter(&before, key));
+        effect.iter().for_each(|effect| all.attempt(effect));
+        effects.push(effect);
+    }
+    effects
+}
+
+impl Easy {
+    /// An engine and a workload.
+    pub fn new<K: Kv + 'static>(acts: Vec<Act>) -> Easy {
+        let open: Open = |disk| Ok(Box::new(K::open(disk)?));
+        let between = vec![Act::Put(BETWEEN, b"work between crashes".to_vec())];
+        let (effects, stops, keys) = (Vec::new(), false, Vec::new());
+        Easy { open, acts: Vec::new(), effects, between, stops, keys }.with(acts)
     }
 
     /// `count` puts of different keys and sizes.
-    pub fn puts(count: u64) -> Easy<K> {
+    pub fn puts<K: Kv + 'static>(count: u64) -> Easy {
         let put = |n: u64| Act::Put(n, vec![b'a' + n as u8 % 26; 20 + 9 * n as usize]);
-        Easy::new((1..=count).map(put).collect())
+        Easy::new::<K>((1..=count).map(put).collect())
+    }
+
+    /// The same engine with another workload.
+    #[must_use]
+    pub fn with(&self, acts: Vec<Act>) -> Easy {
+        let mut keys: Vec<u64> =
+            acts.iter().chain(&self.between).flat_map(Act::keys).chain([BETWEEN]).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        Easy { effects: effects(&acts), acts, keys, between: self.between.clone(), ..*self }
+    }
+
+    /// What later lives do between two crashes, instead of one put.
+    #[must_use]
+    pub fn between(mut self, acts: Vec<Act>) -> Easy {
+        self.between = acts;
+        self.with(self.acts.clone())
+    }
+
+    /// Callers stop at the first error: for an engine that does not refuse by itself what it
+    /// cannot keep, and does not claim to.
+    #[must_use]
+    pub fn stops(mut self) -> Easy {
+        self.stops = true;
+        self
     }
 
     /// The workload.
@@ -137,79 +112,156 @@ impl<K: Kv> Easy<K> {
         &self.acts
     }
 
-    fn keys(&self) -> impl Iterator<Item = u64> {
-        let keys = self.acts.iter().flat_map(|act| match act {
-            Act::Put(key, _) | Act::Delete(key) => vec![*key],
-            Act::Batch(items) => items.iter().map(|i| i.0).collect(),
-            Act::Checkpoint => Vec::new(),
-        });
-        let mut keys: Vec<u64> = keys.chain([BETWEEN]).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        keys.into_iter()
-    }
-
-    fn check(&self, engine: &mut K, life: &Life<'_, Window>) -> Result<(), Halt> {
-        let failed = |e: io::Error| Halt::Failed(format!("get: {e}"));
+    /// All that the engine answers, and whether it is allowed: `judge` is told.
+    fn look(
+        &self,
+        engine: &mut dyn Kv,
+        life: &Life<'_, Window>,
+        judge: fn(&mut Window, Recovered, Map) -> Result<(), Broken>,
+    ) -> Result<(), Halt> {
         let mut recovered = Recovered::default();
         let mut full = Map::new();
-        for key in self.keys() {
-            if let Some(value) = engine.get(key).map_err(failed)? {
+        for &key in &self.keys {
+            let answer = engine.get(key).map_err(|e| Halt::Failed(format!("get {key}: {e}")))?;
+            if let Some(value) = answer {
                 recovered.add(key, &value);
                 full.insert(key, value);
             }
         }
-        life.remark(|| format!("recovered keys {:?}", full.keys().collect::<Vec<_>>()));
-        life.told.tell(|window| window.land(recovered, || Ok(full)))?;
-        Ok(())
+        life.remark(|| format!("found {}", in_words(&full)));
+        Ok(life.told.tell(|window| judge(window, recovered, full))?)
     }
 
     fn act(
         &self,
         act: &Act,
-        effect: &Arc<Effect>,
-        engine: &mut K,
+        effect: Option<&Arc<Effect>>,
+        engine: &mut Box<dyn Kv>,
         life: &Life<'_, Window>,
     ) -> Result<(), Halt> {
-        life.told.tell(|window| window.attempt(effect));
-        life.remark(|| format!("{act:?}"));
-        act.run(engine).map_err(|e| Halt::Failed(format!("{act:?}: {e}")))?;
-        life.remark(|| "acknowledged".to_string());
-        life.told.tell(|window| window.acknowledge(Level::Durable));
+        if let Some(effect) = effect {
+            life.told.tell(|window| window.attempt(effect));
+        }
+        life.remark(|| act.to_string());
+        let failed = |e: io::Error| Halt::Failed(format!("{act}: {e}"));
+        match act {
+            Act::Get(key) => {
+                let value = engine.get(*key).map_err(failed)?;
+                return Ok(life.told.tell(|window| window.saw(*key, value.as_deref()))?);
+            }
+            Act::Reopen => {
+                engine.close().map_err(failed)?;
+                *engine = (self.open)(Arc::clone(&life.disk)).map_err(failed)?;
+                return self.look(&mut **engine, life, show);
+            }
+            _ => act.run(&mut **engine).map_err(failed)?,
+        }
+        if act.acknowledges() {
+            life.remark(|| "acknowledged".to_string());
+            life.told.tell(|window| window.acknowledge(Level::Durable));
+        }
         Ok(())
     }
-}
 
-impl<K: Kv> Subject for Easy<K> {
-    type Promise = Window;
+    /// Whether what comes after a failure of `act` still has a known meaning: what a counter holds
+    /// after a failed change of it has not.
+    fn goes_on(&self, nth: usize) -> bool {
+        let changed = self.acts[nth].keys();
+        let counts = |act: &Act| matches!(act, Act::Add(key, _) if changed.contains(key));
+        !self.stops && !self.acts[nth + 1..].iter().any(counts)
+    }
 
-    fn live(&self, life: &Life<'_, Window>) -> Result<(), Halt> {
-        let opened = K::open(Arc::clone(&life.disk));
-        let mut engine = opened.map_err(|e| Halt::Failed(format!("open: {e}")))?;
-        if life.nth == 0 {
-            for (act, effect) in self.acts.iter().zip(&self.effects) {
-                self.act(act, effect, &mut engine, life)?;
+    fn work(&self, engine: &mut Box<dyn Kv>, life: &Life<'_, Window>) -> Result<(), Halt> {
+        let mut failed = None;
+        for (nth, (act, effect)) in self.acts.iter().zip(&self.effects).enumerate() {
+            match self.act(act, effect.as_ref(), engine, life) {
+                Err(Halt::Failed(why)) if self.goes_on(nth) && *act != Act::Reopen => {
+                    life.remark(|| format!("failed: {why}"));
+                    life.told.tell(Window::failed);
+                    failed.get_or_insert(why);
+                }
+                done => done?,
             }
-            return self.check(&mut engine, life);
         }
-        self.check(&mut engine, life)?;
+        self.look(&mut **engine, life, show)?;
+        failed.map_or(Ok(()), |why| Err(Halt::Failed(why)))
+    }
+
+    fn recover(&self, mut engine: Box<dyn Kv>, life: &Life<'_, Window>) -> Result<(), Halt> {
+        self.look(&mut *engine, life, land)?;
+        if life.nth == 1 {
+            drop(engine);
+            life.remark(|| "once more".to_string());
+            engine = (self.open)(Arc::clone(&life.disk))
+                .map_err(|e| Halt::Failed(format!("open again: {e}")))?;
+            self.look(&mut *engine, life, land).map_err(|halt| again(halt, Rule::P7Idempotence))?;
+        }
         if life.last {
             return Ok(());
         }
-        let put = Act::Put(BETWEEN, b"work between crashes".to_vec());
-        let worked = self.act(&put, &self.between, &mut engine, life);
-        worked.map_err(|halt| match halt {
-            Halt::Failed(what) => Halt::Stuck(what),
-            other => other,
-        })?;
-        self.check(&mut engine, life)
+        for (nth, act) in self.between.iter().enumerate() {
+            let state = life.told.tell(|window| window.state_after(window.accepted()));
+            let effect = act.effect(self.acts.len() + nth, |key| counter(&state, key));
+            let worked = self.act(act, effect.as_ref(), &mut engine, life);
+            worked.map_err(|halt| match halt {
+                Halt::Failed(what) => Halt::Stuck(what),
+                other => other,
+            })?;
+        }
+        self.look(&mut *engine, life, show)
+    }
+}
+
+fn land(window: &mut Window, recovered: Recovered, full: Map) -> Result<(), Broken> {
+    window.land(recovered, || Ok(full))
+}
+
+fn show(window: &mut Window, recovered: Recovered, full: Map) -> Result<(), Broken> {
+    window.show(recovered, || Ok(full))
+}
+
+/// The same promise broken by recovering again is another one.
+fn again(halt: Halt, rule: Rule) -> Halt {
+    match halt {
+        Halt::Broken(broken) => {
+            Halt::broken(rule, format!("recovered again: {}: {}", broken.rule, broken.what))
+        }
+        other => other,
+    }
+}
+
+fn in_words(state: &Map) -> String {
+    let one = |(key, value): (&u64, &Vec<u8>)| match *key {
+        BETWEEN => format!("the work between crashes ({} bytes)", value.len()),
+        key => format!("{key} ({} bytes)", value.len()),
+    };
+    let all: Vec<String> = state.iter().map(one).collect();
+    if all.is_empty() { "nothing".into() } else { format!("keys {}", all.join(", ")) }
+}
+
+impl Subject for Easy {
+    type Promise = Window;
+
+    fn live(&self, life: &Life<'_, Window>) -> Result<(), Halt> {
+        let opened = (self.open)(Arc::clone(&life.disk));
+        let mut engine = opened.map_err(|e| Halt::Failed(format!("open: {e}")))?;
+        match life.nth {
+            0 => self.work(&mut engine, life),
+            _ => self.recover(engine, life),
+        }
     }
 
-    fn smaller(&self) -> Vec<Self> {
+    /// Without a change that is acknowledged nothing can be lost.
+    fn promises_durable(&self) -> bool {
+        let changes = |act: &Act| !matches!(act, Act::Get(_) | Act::Reopen | Act::Checkpoint);
+        self.acts.iter().any(changes)
+    }
+
+    fn smaller(&self) -> Vec<Easy> {
         let without = |n: usize| {
             let mut acts = self.acts.clone();
             acts.remove(n);
-            Easy::new(acts)
+            self.with(acts)
         };
         (0..self.acts.len()).map(without).collect()
     }

@@ -58,7 +58,7 @@ pub(crate) struct Memo {
 ///         Ok(Some(value))
 ///     }
 /// }
-/// let tally = Explorer::new(Settings::default()).run(&Easy::<Forgetful>::puts(2));
+/// let tally = Explorer::new(Settings::default()).run(&Easy::puts::<Forgetful>(2));
 /// assert!(tally.found.is_some());
 /// ```
 #[derive(Debug)]
@@ -317,10 +317,10 @@ pub(crate) fn judge(result: &Result<(), Halt>, injected: bool) -> Option<Broken>
         Ok(()) => None,
         Err(Halt::Broken(broken)) => Some(broken.clone()),
         Err(Halt::Failed(_) | Halt::Stuck(_)) if injected => None,
-        Err(Halt::Stuck(what)) => Some(Broken { rule: Rule::P8Progress, what: what.clone() }),
+        Err(Halt::Stuck(what)) => Some(Broken::new(Rule::P8Progress, what.as_str())),
         Err(Halt::Failed(what)) => {
             let what = format!("nothing failed, and the engine says: {what}");
-            Some(Broken { rule: Rule::P5FalseAlarm, what })
+            Some(Broken::new(Rule::P5FalseAlarm, what))
         }
     }
 }

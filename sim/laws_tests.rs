@@ -137,15 +137,15 @@ fn d4_bytes_behind_the_end_come_back_as_zeros() {
 #[test]
 fn e1_a_skipped_point_changes_no_verdict_and_adds_no_state_that_is_not_covered() {
     let all = Settings { every_point: true, ..one_crash(true, false) };
-    let every = Explorer::new(all).run(&Easy::<Files>::puts(2));
-    let fewer = Explorer::new(one_crash(true, false)).run(&Easy::<Files>::puts(2));
+    let every = Explorer::new(all).run(&Easy::puts::<Files>(2));
+    let fewer = Explorer::new(one_crash(true, false)).run(&Easy::puts::<Files>(2));
     assert!(every.found.is_none() && fewer.found.is_none(), "E1");
     assert!(fewer.crash_points < every.crash_points, "E1: something is skipped");
 }
 
 #[test]
 fn e2_e4_two_crashes_are_covered_once_each() {
-    let tally = Explorer::new(Settings::default()).run(&Easy::<Files>::puts(2));
+    let tally = Explorer::new(Settings::default()).run(&Easy::puts::<Files>(2));
     assert!(tally.exhaustive && tally.found.is_none(), "{tally:?}");
     assert_eq!(tally.states_covered, tally.states_total, "E2, E4");
     assert!(tally.states_total > Some(100), "{tally:?}");
@@ -155,7 +155,7 @@ fn e2_e4_two_crashes_are_covered_once_each() {
 fn e3_a_kill_leaves_any_prefix_of_the_sectors_of_a_write() {
     let acts = |size| vec![Act::Put(1, vec![7; size])];
     let points = |size| {
-        Explorer::new(one_crash(false, true)).run(&Easy::<Files>::new(acts(size))).crash_points
+        Explorer::new(one_crash(false, true)).run(&Easy::new::<Files>(acts(size))).crash_points
     };
     // F1: the open's sync, create, write, two syncs, and the end.
     assert_eq!((points(100), points(1500)), (6, 6 + 2), "E3");
@@ -164,7 +164,7 @@ fn e3_a_kill_leaves_any_prefix_of_the_sectors_of_a_write() {
 #[test]
 fn e5_f2_a_report_depends_on_nothing_but_its_settings() {
     let run = |threads| {
-        Explorer::new(Settings { threads, ..Settings::default() }).run(&Easy::<Files>::puts(2))
+        Explorer::new(Settings { threads, ..Settings::default() }).run(&Easy::puts::<Files>(2))
     };
     let first = run(1);
     assert_eq!(first, run(1), "F2");

@@ -1,19 +1,7 @@
-//! The promises, and the window that recovery must land in.
-//!
-//! An engine is not told what state it must recover to; it has told its callers things, and must
-//! keep them. [`Window`] records what callers of a key-value engine were told.
-//!
-//! Invariants
-//! - W1: flushed and durable never exceed the operations accepted, and durable never exceeds
-//!   flushed.
-//! - W2: after recovery the state shown is a promise: all of it must survive whatever comes (P7,
-//!   P9, P10).
+//! The promises by name, and what a promise is to the explorer.
 
-use crate::hash::{self, Fingerprint};
-use std::collections::BTreeMap;
+use crate::hash;
 use std::fmt;
-use std::hash::Hasher;
-use std::sync::Arc;
 
 /// The numbered promises of `docs/architecture.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +58,23 @@ pub struct Broken {
     pub rule: Rule,
     /// What was found, in one sentence.
     pub what: String,
+    /// If it is a prefix of what was promised: how many promised operations are missing at its
+    /// end. 0 for anything else. (A medium that decays may take the last one: nothing shows that
+    /// it was durable.)
+    pub short_by: usize,
+}
+
+impl Broken {
+    /// A broken promise.
+    ///
+    /// ```
+    /// use highwater_sim::{Broken, Rule};
+    /// let broken = Broken::new(Rule::P8Progress, "it takes no work");
+    /// assert_eq!(broken.rule.to_string(), "P8 progress");
+    /// ```
+    pub fn new(rule: Rule, what: impl Into<String>) -> Broken {
+        Broken { rule, what: what.into(), short_by: 0 }
+    }
 }
 
 /// What an acknowledgement means.
@@ -90,223 +95,6 @@ pub trait Promise: Clone + Default + Send + 'static {
 
     /// Equal for two promises that allow the same futures.
     fn fingerprint(&self) -> u128;
-}
-
-/// A state of a key-value engine.
-pub type Map = BTreeMap<u64, Vec<u8>>;
-
-/// What one operation does: the keys it sets (`Some`) and deletes (`None`), all or nothing.
-#[derive(Debug)]
-pub struct Effect {
-    name: String,
-    changes: Vec<(u64, Option<Vec<u8>>, u128)>,
-}
-
-fn print_of(key: u64, value: &[u8]) -> u128 {
-    let mut print = Fingerprint::default();
-    print.write_u64(key);
-    print.add_bytes(value);
-    print.value()
-}
-
-impl Effect {
-    /// An operation called `name` in reports. Of two changes of one key the later wins.
-    pub fn new(name: String, changes: Vec<(u64, Option<Vec<u8>>)>) -> Arc<Effect> {
-        let mut last = BTreeMap::new();
-        for (key, value) in changes {
-            let print = value.as_ref().map_or(0, |v| print_of(key, v));
-            last.insert(key, (value, print));
-        }
-        let changes = last.into_iter().map(|(k, (v, p))| (k, v, p)).collect();
-        Arc::new(Effect { name, changes })
-    }
-}
-
-/// A recovered state, taken in one key at a time.
-///
-/// It keeps only a fingerprint, so that judging a recovery costs no allocation.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Recovered {
-    print: u128,
-}
-
-impl Recovered {
-    /// The engine answers `value` for `key`.
-    pub fn add(&mut self, key: u64, value: &[u8]) {
-        self.print ^= print_of(key, value);
-    }
-}
-
-/// The window of a key-value engine: the operations it accepted in order, and how many of them
-/// must survive. Recovery must land on the state after one of the allowed prefixes.
-#[derive(Clone, Debug, Default)]
-pub struct Window {
-    accepted: Vec<(Arc<Effect>, u128)>,
-    flushed: usize,
-    durable: usize,
-}
-
-impl Window {
-    /// An operation begins: from now on it may be found after a crash.
-    pub fn attempt(&mut self, effect: &Arc<Effect>) {
-        let mut print = self.accepted.last().map_or(0, |a| a.1);
-        for (key, _, new) in &effect.changes {
-            print ^= new ^ self.print_now(*key);
-        }
-        self.accepted.push((Arc::clone(effect), print));
-    }
-
-    fn print_now(&self, key: u64) -> u128 {
-        let change = |(effect, _): &(Arc<Effect>, u128)| {
-            effect.changes.iter().find(|c| c.0 == key).map(|c| c.2)
-        };
-        self.accepted.iter().rev().find_map(change).unwrap_or(0)
-    }
-
-    /// The last operation attempted was refused before it began: it will never be found.
-    pub fn refused(&mut self) {
-        self.accepted.pop();
-        self.check_invariants();
-    }
-
-    /// All operations attempted so far are acknowledged with this level (a level holds for all
-    /// that came before, or the state would not be a prefix).
-    pub fn acknowledge(&mut self, level: Level) {
-        if level >= Level::Flushed {
-            self.flushed = self.accepted.len();
-        }
-        if level >= Level::Durable {
-            self.durable = self.accepted.len();
-        }
-        self.check_invariants();
-    }
-
-    /// W1.
-    fn check_invariants(&self) {
-        assert!(self.durable <= self.flushed, "W1: durable beyond flushed");
-        assert!(self.flushed <= self.accepted.len(), "W1: flushed beyond accepted");
-    }
-
-    /// The state after the first `count` operations.
-    pub fn state_after(&self, count: usize) -> Map {
-        let mut map = Map::new();
-        for (effect, _) in &self.accepted[..count] {
-            for (key, value, _) in &effect.changes {
-                match value {
-                    Some(value) => drop(map.insert(*key, value.clone())),
-                    None => drop(map.remove(key)),
-                }
-            }
-        }
-        map
-    }
-
-    /// The number of operations accepted.
-    pub fn accepted(&self) -> usize {
-        self.accepted.len()
-    }
-
-    /// Judges a recovered state. If it is allowed, the window narrows to it (W2).
-    ///
-    /// # Errors
-    /// The promise that is broken; `full` is asked for the whole state to say which.
-    pub fn land(
-        &mut self,
-        recovered: Recovered,
-        full: impl FnOnce() -> Result<Map, Broken>,
-    ) -> Result<(), Broken> {
-        let print = |count: usize| if count == 0 { 0 } else { self.accepted[count - 1].1 };
-        let landed = (self.flushed..=self.accepted.len()).find(|&n| print(n) == recovered.print);
-        match landed {
-            Some(count) => {
-                self.accepted.truncate(count);
-                (self.flushed, self.durable) = (count, count); // W2
-                Ok(())
-            }
-            None => Err(self.explain(&full()?)),
-        }
-    }
-
-    /// Which promise a state breaks that is not in the window.
-    fn explain(&self, got: &Map) -> Broken {
-        let all = self.accepted.len();
-        if let Some(count) = (0..self.flushed).rev().find(|&n| self.state_after(n) == *got) {
-            let lost = self.names(count, self.flushed);
-            return Broken { rule: Rule::P1Loss, what: format!("lost although promised: {lost}") };
-        }
-        for (key, value) in got {
-            let ever = self.accepted.iter().flat_map(|a| &a.0.changes);
-            if !ever.clone().any(|c| c.0 == *key && c.1.as_ref() == Some(value)) {
-                let what = format!("key {key} has a value of {} bytes nobody wrote", value.len());
-                return Broken { rule: Rule::P4Invention, what };
-            }
-        }
-        if let Some(what) = self.part_of_batch(got) {
-            return Broken { rule: Rule::P3Atomicity, what };
-        }
-        let newest = self.state_after(all);
-        let durable = self.state_after(self.flushed);
-        for (key, value) in got {
-            if !durable.contains_key(key) && !newest.contains_key(key) {
-                let what = format!("key {key} is back ({} bytes) after its delete", value.len());
-                return Broken { rule: Rule::P4Invention, what };
-            }
-        }
-        let gone = durable.iter().find(|(k, v)| {
-            got.get(k) != Some(v) && got.get(k).is_none_or(|g| newest.get(k) != Some(g))
-        });
-        match gone {
-            Some((key, value)) => {
-                let got = got.get(key).map_or("missing".into(), |g| format!("{} bytes", g.len()));
-                let what = format!("key {key}: promised {} bytes, found {got}", value.len());
-                Broken { rule: Rule::P1Loss, what }
-            }
-            None => {
-                let what = "a later operation is there and an earlier one is not".to_string();
-                Broken { rule: Rule::P2Prefix, what }
-            }
-        }
-    }
-
-    fn part_of_batch(&self, got: &Map) -> Option<String> {
-        let shows = |key: &u64, value: &Option<Vec<u8>>| got.get(key) == value.as_ref();
-        for count in 0..self.accepted.len() {
-            let (effect, _) = &self.accepted[count];
-            let before = self.state_after(count);
-            let changes = effect.changes.iter().filter(|c| before.get(&c.0) != c.1.as_ref());
-            let (new, old): (Vec<_>, Vec<_>) = changes.partition(|c| shows(&c.0, &c.1));
-            let others = |k: &u64| effect.changes.iter().all(|c| c.0 != *k);
-            let same = before.iter().filter(|b| others(b.0)).eq(got.iter().filter(|g| others(g.0)));
-            if same && !new.is_empty() && !old.is_empty() {
-                return Some(format!(
-                    "{} of {} parts of {}",
-                    new.len(),
-                    new.len() + old.len(),
-                    effect.name
-                ));
-            }
-        }
-        None
-    }
-
-    fn names(&self, from: usize, to: usize) -> String {
-        let names: Vec<&str> = self.accepted[from..to].iter().map(|a| a.0.name.as_str()).collect();
-        names.join(", ")
-    }
-}
-
-impl Promise for Window {
-    fn power_cut(&mut self) {
-        self.flushed = self.durable;
-    }
-
-    fn fingerprint(&self) -> u128 {
-        let mut print = Fingerprint::default();
-        print.add((self.durable as i64 - self.flushed as i64) as u64);
-        let allowed = self.flushed..=self.accepted.len();
-        allowed.for_each(|n| print.add_wide(if n == 0 { 0 } else { self.accepted[n - 1].1 }));
-        print.value()
-    }
 }
 
 /// For subjects whose promise is a plain value.

@@ -92,7 +92,7 @@ pub enum Halt {
 impl Halt {
     /// A broken promise.
     pub fn broken(rule: Rule, what: impl Into<String>) -> Halt {
-        Halt::Broken(Broken { rule, what: what.into() })
+        Halt::Broken(Broken::new(rule, what))
     }
 }
 

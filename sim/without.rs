@@ -229,7 +229,7 @@ type Wrap = dyn Fn(Arc<dyn Vfs>) -> Arc<dyn Vfs> + Send + Sync;
 /// #         Ok(Some(value))
 /// #     }
 /// # }
-/// let engine = Easy::<Files>::puts(1);
+/// let engine = Easy::puts::<Files>(1);
 /// let settings = Settings { crashes: 1, ..Settings::default() };
 /// assert_eq!(Explorer::new(settings.clone()).run(&engine).found, None);
 /// // Which of its syncs does it need? Both:

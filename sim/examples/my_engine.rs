@@ -81,11 +81,11 @@ impl<const SYNCS_DIR: bool> Kv for Notes<SYNCS_DIR> {
 }
 
 fn main() {
-    let report = Campaign::default().run(&Easy::<Notes<false>>::puts(3), &mut |_| ());
+    let report = Campaign::default().run(&Easy::puts::<Notes<false>>(3), &mut |_| ());
     println!("without sync_dir: {}", report.verdict);
     println!("{}", report.finding.expect("a counterexample"));
 
-    let report = Campaign::default().run(&Easy::<Notes<true>>::puts(3), &mut |_| ());
+    let report = Campaign::default().run(&Easy::puts::<Notes<true>>(3), &mut |_| ());
     print!("with sync_dir: {} in {} recoveries, ", report.verdict, report.recoveries());
     let (covered, all) = (report.tally.states_covered, report.tally.states_total);
     println!("{} of {} crash states", covered.expect("a count"), all.expect("a count"));
