@@ -1,41 +1,21 @@
-//! What can be run by name.
-//!
-//! An engine is a line in [`engines()`]: a name, what is expected of it, and a type that can be
-//! made of a [`Case`]. Everything behind that line is the same for all of them.
+//! What can be run by name: the store, and the museum.
 
+use crate::museum::{PIECES, Piece};
 use crate::payload::{GOES_ON, POISONED};
-use crate::{Case, PayloadSubject, Token};
+use crate::{Case, PayloadSubject, Task, Token};
 use highwater::Row;
 use highwater_sim::{
-    Broken, Campaign, FailedSync, Model, Replayed, Report, Rule, Stage, Subject, Tally, Verdict,
-    replay,
+    Broken, Campaign, Easy, Failure, Model, Replayed, Report, Rule, Settings, Stage, Subject,
+    Tally, Verdict, replay,
 };
-
-/// A subject that can be made of a case, and taken apart again after it was shrunk.
-pub trait Plugged: Subject + Clone {
-    /// The subject of a case.
-    fn plug(case: &Case) -> Self;
-
-    /// The case it came from.
-    fn case(&self) -> &Case;
-}
-
-impl Plugged for PayloadSubject {
-    fn plug(case: &Case) -> PayloadSubject {
-        PayloadSubject::new(case.clone())
-    }
-
-    fn case(&self) -> &Case {
-        PayloadSubject::case(self)
-    }
-}
+use std::sync::LazyLock;
 
 /// What to run.
 #[derive(Clone, Debug, Default)]
 pub struct Job {
     /// How far, under which model, with which faults.
     pub campaign: Campaign,
-    /// On what.
+    /// On what; a piece of the museum has a workload of its own.
     pub case: Case,
 }
 
@@ -48,6 +28,8 @@ pub struct Counterexample {
     pub token: Token,
     /// What happens on the way.
     pub replayed: Replayed,
+    /// The shrunk workload, an operation a line.
+    pub workload: Vec<String>,
     /// The changes that had to be durable and were not, each with the sync that is missing.
     pub missing: Vec<String>,
     /// Whether two walks did the same.
@@ -65,8 +47,8 @@ pub struct Outcome {
     pub recoveries: u64,
     /// The exploration without failures.
     pub tally: Tally,
-    /// The explorations with a failed sync.
-    pub failures: Vec<(FailedSync, Tally)>,
+    /// The explorations in which something fails.
+    pub failures: Vec<(Failure, Tally)>,
     /// Whether the control was caught; `None` if it did not run.
     pub control_caught: Option<bool>,
     /// The counterexample, if there is one.
@@ -76,6 +58,8 @@ pub struct Outcome {
 /// A trail walked twice.
 #[derive(Clone, Debug)]
 pub struct Walks {
+    /// What was run, an operation a line.
+    pub workload: Vec<String>,
     /// What the first walk did.
     pub first: Replayed,
     /// What the second did.
@@ -89,14 +73,21 @@ impl Walks {
     }
 }
 
-/// Something that can be explored.
+/// What an engine is made of.
 #[derive(Clone, Copy, Debug)]
+enum Kind {
+    Payload,
+    Museum { piece: &'static Piece, twin: bool },
+}
+
+/// Something that can be explored.
+#[derive(Clone, Debug)]
 pub struct Engine {
     /// Its name on the command line and in tokens.
-    pub name: &'static str,
+    pub name: String,
     /// What it is, in one line.
     pub about: &'static str,
-    /// How the exploration must end.
+    /// How the exploration must end, under the models that it states.
     pub expected: Verdict,
     /// The promise that it is expected to break.
     pub rule: Option<Rule>,
@@ -104,29 +95,42 @@ pub struct Engine {
     pub bug: Option<&'static str>,
     /// The models that it is judged under.
     pub models: &'static [Model],
-    /// What its reach counters can count, so that what was never reached can be named.
-    pub reaches: fn() -> Vec<&'static str>,
-    run: fn(&'static str, &Job, &mut dyn FnMut(Stage)) -> Outcome,
-    replay: fn(&Token) -> Walks,
+    kind: Kind,
 }
 
-static ENGINES: [Engine; 1] = [Engine {
-    reaches: payload_reaches,
-    ..Engine::of::<PayloadSubject>("payload", "the payload store of this project", Verdict::Held)
-}];
+static ENGINES: LazyLock<Vec<Engine>> = LazyLock::new(|| {
+    let payload = Engine {
+        name: "payload".into(),
+        about: "the payload store of this project",
+        expected: Verdict::Held,
+        rule: None,
+        bug: None,
+        models: &Model::ALL,
+        kind: Kind::Payload,
+    };
+    let museum = PIECES.iter().flat_map(|piece| [false, true].map(|twin| exhibit(piece, twin)));
+    [payload].into_iter().chain(museum).collect()
+});
 
-/// The recovery table but for the two rows that only damage leads to, and what a failed sync leads
-/// to.
-fn payload_reaches() -> Vec<&'static str> {
-    let rows = Row::ALL.into_iter().filter(|row| !matches!(row, Row::R6Corrupt | Row::R7Gap));
-    rows.map(Row::name).chain([POISONED, GOES_ON]).collect()
+fn exhibit(piece: &'static Piece, twin: bool) -> Engine {
+    let bad = if piece.broken { Verdict::Broken } else { Verdict::Violated };
+    Engine {
+        name: format!("museum/{}{}", piece.id(), if twin { "/twin" } else { "" }),
+        about: if twin { "the same without the bug" } else { piece.title },
+        expected: if twin { Verdict::Held } else { bad },
+        rule: (!twin).then_some(piece.rule),
+        bug: Some(piece.bug),
+        models: piece.shows,
+        kind: Kind::Museum { piece, twin },
+    }
 }
 
 /// All engines, in the order in which they are listed.
 ///
 /// ```
-/// let names: Vec<&str> = highwater_models::engines().iter().map(|e| e.name).collect();
-/// assert!(names.contains(&"payload"));
+/// let names: Vec<&str> =
+///     highwater_models::engines().iter().map(|engine| engine.name.as_str()).collect();
+/// assert!(names.contains(&"payload") && names.contains(&"museum/ack-1/twin"));
 /// ```
 pub fn engines() -> &'static [Engine] {
     &ENGINES
@@ -137,18 +141,46 @@ pub fn engine(name: &str) -> Option<&'static Engine> {
     ENGINES.iter().find(|engine| engine.name == name)
 }
 
+/// The engines whose names fit a pattern, in which `*` stands for anything.
+///
+/// ```
+/// let museum = highwater_models::matching("museum/*");
+/// assert!(museum.len() > 1 && museum.iter().all(|engine| engine.name.starts_with("museum/")));
+/// ```
+pub fn matching(pattern: &str) -> Vec<&'static Engine> {
+    ENGINES.iter().filter(|engine| fits(pattern, &engine.name)).collect()
+}
+
+fn fits(pattern: &str, name: &str) -> bool {
+    let Some((before, rest)) = pattern.split_once('*') else { return pattern == name };
+    let Some(name) = name.strip_prefix(before) else { return false };
+    (0..=name.len()).any(|at| name.is_char_boundary(at) && fits(rest, &name[at..]))
+}
+
 impl Engine {
-    const fn of<S: Plugged>(name: &'static str, about: &'static str, expected: Verdict) -> Engine {
-        Engine {
-            name,
-            about,
-            expected,
-            rule: None,
-            bug: None,
-            models: &Model::ALL,
-            reaches: Vec::new,
-            run: run::<S>,
-            replay: walk_twice::<S>,
+    /// What it is judged by unless somebody asks for something else.
+    pub fn campaign(&self) -> Campaign {
+        match self.kind {
+            Kind::Payload => Campaign::default(),
+            Kind::Museum { piece, twin } => piece.campaign(twin),
+        }
+    }
+
+    /// Whether it brings its own workload.
+    pub fn is_piece(&self) -> bool {
+        matches!(self.kind, Kind::Museum { .. })
+    }
+
+    /// How the exploration must end under `model`.
+    pub fn expected_under(&self, model: Model) -> Verdict {
+        if self.models.contains(&model) { self.expected } else { Verdict::Held }
+    }
+
+    /// What its reach counters can count, so that what was never reached can be named.
+    pub fn reaches(&self) -> Vec<&'static str> {
+        match self.kind {
+            Kind::Payload => payload_reaches(),
+            Kind::Museum { .. } => Vec::new(),
         }
     }
 
@@ -163,23 +195,85 @@ impl Engine {
     /// assert_eq!(outcome.control_caught, Some(true));
     /// ```
     pub fn run(&self, job: &Job, stage: &mut dyn FnMut(Stage)) -> Outcome {
-        (self.run)(self.name, job, stage)
+        match self.kind {
+            Kind::Payload => {
+                let subject = PayloadSubject::new(job.case.clone());
+                run(&self.name, job, &subject, stage, |subject| {
+                    let ops = subject.case().workload.ops();
+                    (Task::Store(subject.case().clone()), lines(ops))
+                })
+            }
+            Kind::Museum { piece, twin } => {
+                let subject = exhibited(piece, twin);
+                run(&self.name, job, &subject, stage, |subject| {
+                    (Task::Piece(subject.kept().to_vec()), lines(subject.acts()))
+                })
+            }
+        }
+    }
+
+    /// The operations of its own workload, an operation a line; none for a store.
+    pub fn workload(&self) -> Vec<String> {
+        match self.kind {
+            Kind::Payload => Vec::new(),
+            Kind::Museum { piece, twin } => lines(exhibited(piece, twin).acts()),
+        }
     }
 
     /// Walks a token's trail twice. That the token names this engine is the caller's business: a
     /// bug's trail may be walked on its correct twin.
-    pub fn replay(&self, token: &Token) -> Walks {
-        (self.replay)(token)
+    ///
+    /// # Errors
+    /// The token's workload is none of this engine's.
+    pub fn replay(&self, token: &Token) -> Result<Walks, String> {
+        match (self.kind, &token.task) {
+            (Kind::Payload, Task::Store(case)) => {
+                let subject = PayloadSubject::new(case.clone());
+                Ok(walk_twice(&subject, token, lines(case.workload.ops())))
+            }
+            (Kind::Museum { piece, twin }, Task::Piece(kept)) => {
+                let subject = exhibited(piece, twin);
+                let count = subject.acts().len();
+                if kept.iter().any(|nth| *nth >= count) {
+                    return Err(format!("the token's workload: {} has {count} operations", self.name));
+                }
+                let subject = subject.keeping(kept);
+                Ok(walk_twice(&subject, token, lines(subject.acts())))
+            }
+            _ => Err(format!("the token's workload is none for {}", self.name)),
+        }
     }
 }
 
-fn run<S: Plugged>(name: &'static str, job: &Job, stage: &mut dyn FnMut(Stage)) -> Outcome {
-    let report: Report<S> = job.campaign.run(&S::plug(&job.case), stage);
+fn exhibited(piece: &Piece, twin: bool) -> Easy {
+    if twin { (piece.twin)() } else { (piece.engine)() }
+}
+
+fn lines<T: ToString>(operations: &[T]) -> Vec<String> {
+    operations.iter().map(ToString::to_string).collect()
+}
+
+/// The recovery table but for the two rows that only damage leads to, and what a failed sync leads
+/// to.
+fn payload_reaches() -> Vec<&'static str> {
+    let rows = Row::ALL.into_iter().filter(|row| !matches!(row, Row::R6Corrupt | Row::R7Gap));
+    rows.map(Row::name).chain([POISONED, GOES_ON]).collect()
+}
+
+fn run<S: Subject + Clone>(
+    name: &str,
+    job: &Job,
+    subject: &S,
+    stage: &mut dyn FnMut(Stage),
+    task: impl Fn(&S) -> (Task, Vec<String>),
+) -> Outcome {
+    let report: Report<S> = job.campaign.run(subject, stage);
     let (exhaustive, recoveries) = (report.exhaustive(), report.recoveries());
     let counterexample = report.finding.map(|finding| {
-        let case = finding.subject.case().clone();
+        let (task, workload) = task(&finding.subject);
         Counterexample {
-            token: Token::new(name, &finding.settings, case, finding.trail.clone()),
+            token: Token::new(name, &finding.settings, task, finding.trail.clone()),
+            workload,
             missing: finding.missing(),
             broken: finding.broken,
             replayed: finding.replayed,
@@ -197,8 +291,8 @@ fn run<S: Plugged>(name: &'static str, job: &Job, stage: &mut dyn FnMut(Stage)) 
     }
 }
 
-fn walk_twice<S: Plugged>(token: &Token) -> Walks {
-    let (subject, settings) = (S::plug(&token.case), token.settings());
-    let walk = || replay(&subject, &settings, &token.trail);
-    Walks { first: walk(), second: walk() }
+fn walk_twice<S: Subject>(subject: &S, token: &Token, workload: Vec<String>) -> Walks {
+    let settings: Settings = token.settings();
+    let walk = || replay(subject, &settings, &token.trail);
+    Walks { workload, first: walk(), second: walk() }
 }

@@ -1,7 +1,7 @@
 //! A token: everything that walks a trail again, in one word.
 
 use crate::{Case, Workload};
-use highwater_sim::{FailedSync, Model, Settings, Trail};
+use highwater_sim::{Device, Failure, Model, Settings, Trail};
 use std::fmt;
 use std::str::FromStr;
 
@@ -10,8 +10,8 @@ use std::str::FromStr;
 pub enum Fault {
     /// Nothing.
     None,
-    /// One sync of the workload's life.
-    Failed(FailedSync),
+    /// One thing, as the failure says.
+    One(Failure),
     /// Every sync says `Ok` and does nothing: the control.
     Deaf,
 }
@@ -20,7 +20,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::None => f.write_str("none"),
-            Fault::Failed(family) => family.fmt(f),
+            Fault::One(failure) => failure.fmt(f),
             Fault::Deaf => f.write_str("deaf"),
         }
     }
@@ -33,29 +33,68 @@ impl FromStr for Fault {
         match text {
             "none" => Ok(Fault::None),
             "deaf" => Ok(Fault::Deaf),
-            _ => match text.parse() {
-                Ok(family) => Ok(Fault::Failed(family)),
-                Err(_) => {
-                    let names = "none, keep-dirty, keep-new, revert or deaf";
-                    Err(format!("no fault {text:?}: {names}"))
-                }
-            },
+            _ => {
+                let failure = text.parse().map(Fault::One);
+                failure.map_err(|why: String| format!("{why}; or none, or deaf"))
+            }
         }
     }
 }
 
-/// A finding in one word: `hw1.<engine>.<model>.<fault>.<crashes>.<setup>.<workload>.<trail>`.
+/// What is run: a case of a store, or which operations of a museum piece.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// A workload on a store.
+    Store(Case),
+    /// The operations of a piece that are left, by number, from 0.
+    Piece(Vec<usize>),
+}
+
+impl Task {
+    /// Setup and workload as one word each.
+    fn words(&self) -> [String; 2] {
+        match self {
+            Task::Store(case) => [case.setup.to_string(), case.workload.compact()],
+            Task::Piece(acts) => {
+                let acts: Vec<String> = acts.iter().map(usize::to_string).collect();
+                [PIECE.to_string(), acts.join("-")]
+            }
+        }
+    }
+
+    fn from_words(setup: &str, workload: &str) -> Result<Task, String> {
+        if setup == PIECE {
+            let number = |text: &str| {
+                text.parse().map_err(|_| format!("the token's workload: {text:?} is no number"))
+            };
+            let acts = workload.split('-').filter(|text| !text.is_empty()).map(number);
+            return Ok(Task::Piece(acts.collect::<Result<_, _>>()?));
+        }
+        let wrong = |field: &str, why: String| format!("the token's {field}: {why}");
+        Ok(Task::Store(Case {
+            setup: setup.parse().map_err(|why| wrong("setup", why))?,
+            workload: Workload::from_compact(workload)
+                .map_err(|why| wrong("workload", why.to_string()))?,
+        }))
+    }
+}
+
+/// The setup of a piece.
+const PIECE: &str = "piece";
+
+/// A finding in one word:
+/// `hw1.<engine>.<model>.<fault>.<crashes>.<setup>.<workload>.<trail>`.
 ///
 /// It begins with its version. It holds letters, digits and `-._~` only, so it needs no quotes in a
-/// shell and no escapes in a URL: an engine's `/` is written `~`; a trail's `/`, `:` and `+` are
-/// written `_`, `-` and `~`.
+/// shell and no escapes in a URL: an engine's `/` is written `~`; so is what separates a model from
+/// its device, and a fault's `+`; a device's `=`, a fault's `:` and a trail's `:` are written `-`; a
+/// device's `,` and a trail's `/` `_`; a trail's `+` `~`.
 ///
 /// ```
 /// use highwater_models::Token;
 /// let text = "hw1.payload.posix.keep-new.2.fsync_2048_2.p1-x16_d1.p7_0-4.1-2k3~1_";
 /// let token: Token = text.parse()?;
 /// assert_eq!(token.engine, "payload");
-/// assert_eq!(token.case.workload.to_string(), "put 1 x16\ndelete 1\n");
 /// assert_eq!(token.trail.to_string(), "p7/0:4.1:2k3+1/");
 /// assert_eq!(token.to_string(), text);
 /// # Ok::<(), String>(())
@@ -66,12 +105,14 @@ pub struct Token {
     pub engine: String,
     /// The disk model.
     pub model: Model,
+    /// The device, if it is not the plain one.
+    pub device: Device,
     /// What fails besides.
     pub fault: Fault,
     /// Crashes of the exploration: the life behind the last of them only recovers.
     pub crashes: u32,
     /// Workload and options.
-    pub case: Case,
+    pub task: Task,
     /// The choices.
     pub trail: Trail,
 }
@@ -81,24 +122,25 @@ const FIELDS: [&str; 8] =
     ["version", "engine", "model", "fault", "crashes", "setup", "workload", "trail"];
 
 impl Token {
-    /// The token of a trail that was found for `case` on `engine` under `settings`.
-    pub fn new(engine: &str, settings: &Settings, case: Case, trail: Trail) -> Token {
-        let fault = match settings.failed_sync {
-            Some(family) => Fault::Failed(family),
+    /// The token of a trail that was found for `task` on `engine` under `settings`.
+    pub fn new(engine: &str, settings: &Settings, task: Task, trail: Trail) -> Token {
+        let fault = match settings.failure {
+            Some(failure) => Fault::One(failure),
             None if settings.deaf => Fault::Deaf,
             None => Fault::None,
         };
-        let (model, crashes) = (settings.model, settings.crashes);
-        Token { engine: engine.to_string(), model, fault, crashes, case, trail }
+        let Settings { model, device, crashes, .. } = *settings;
+        Token { engine: engine.to_string(), model, device, fault, crashes, task, trail }
     }
 
     /// The settings under which the trail walks.
     pub fn settings(&self) -> Settings {
         Settings {
             model: self.model,
+            device: self.device,
             crashes: self.crashes,
-            failed_sync: match self.fault {
-                Fault::Failed(family) => Some(family),
+            failure: match self.fault {
+                Fault::One(failure) => Some(failure),
                 Fault::None | Fault::Deaf => None,
             },
             deaf: self.fault == Fault::Deaf,
@@ -114,11 +156,15 @@ fn mapped(text: &str, pairs: &[(char, char)]) -> String {
 
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Token { model, fault, crashes, case, .. } = self;
+        let Token { model, device, crashes, .. } = self;
         let engine = mapped(&self.engine, &[('/', '~')]);
         let trail = mapped(&self.trail.to_string(), &[('/', '_'), (':', '-'), ('+', '~')]);
-        let workload = case.workload.compact();
-        let setup = &case.setup;
+        let fault = mapped(&self.fault.to_string(), &[(':', '-'), ('+', '~')]);
+        let mut model = model.to_string();
+        if *device != Device::PLAIN {
+            model += &format!("~{}", mapped(&device.to_string(), &[('=', '-'), (',', '_')]));
+        }
+        let [setup, workload] = self.task.words();
         write!(f, "{VERSION}.{engine}.{model}.{fault}.{crashes}.{setup}.{workload}.{trail}")
     }
 }
@@ -138,21 +184,32 @@ impl FromStr for Token {
         };
         let wrong = |field: &str, why: String| format!("the token's {field}: {why}");
         let trail = mapped(trail, &[('_', '/'), ('-', ':'), ('~', '+')]);
+        let (model, device) = model.split_once('~').unwrap_or((model, "plain"));
+        let device = mapped(device, &[('-', '='), ('_', ',')]).replace("subset=", "subset-");
         Ok(Token {
             engine: mapped(engine, &[('~', '/')]),
             model: model.parse().map_err(|why| wrong("model", why))?,
-            fault: fault.parse().map_err(|why| wrong("fault", why))?,
+            device: device.parse().map_err(|why| wrong("model", why))?,
+            fault: fault_of(fault).map_err(|why| wrong("fault", why))?,
             crashes: crashes
                 .parse()
                 .map_err(|_| wrong("crashes", format!("{crashes:?} is no number of crashes")))?,
-            case: Case {
-                setup: setup.parse().map_err(|why| wrong("setup", why))?,
-                workload: Workload::from_compact(workload)
-                    .map_err(|why| wrong("workload", why.to_string()))?,
-            },
+            task: Task::from_words(setup, workload)?,
             trail: trail.parse().map_err(|why| wrong("trail", why))?,
         })
     }
+}
+
+/// A call's fault has a `-` where its text has a `:`, behind the name of the call.
+fn fault_of(text: &str) -> Result<Fault, String> {
+    if let Ok(fault) = text.parse() {
+        return Ok(fault);
+    }
+    let (call, what) = text.rsplit_once('-').unwrap_or((text, ""));
+    format!("{call}:{}", what.replace('~', "+")).parse().map_err(|_| {
+        let why: Result<Fault, String> = text.parse();
+        why.err().unwrap_or_default()
+    })
 }
 
 #[cfg(test)]
@@ -160,7 +217,7 @@ mod tests {
     use super::*;
     use crate::Setup;
     use highwater::Durability;
-    use highwater_sim::{Choice, CrashKind, CrashPoint, LifeTrail, Rng};
+    use highwater_sim::{Choice, CrashKind, CrashPoint, Decay, FailedSync, LifeTrail, Rng, Tear};
 
     fn random_trail(rng: &mut Rng) -> Trail {
         let lives = 1 + rng.below(3);
@@ -182,8 +239,12 @@ mod tests {
         let mut rng = Rng::new(11);
         for seed in 0..1_000 {
             let pick = |rng: &mut Rng, n: usize| rng.below(n as u64) as usize;
-            let families = FailedSync::ALL.map(Fault::Failed);
-            let faults = [&families[..], &[Fault::None, Fault::Deaf]].concat();
+            let one = |text: &str| Fault::One(text.parse().unwrap());
+            let families = FailedSync::ALL.map(|family| Fault::One(Failure::Sync(family)));
+            let decays = Decay::ALL.map(|decay| Fault::One(Failure::Decay(decay)));
+            let others = [one("write:EIO+100"), one("sync-dir:EIO"), one("read:short+3")];
+            let plain = [Fault::None, Fault::Deaf, one("lying")];
+            let faults = [&families[..], &decays, &others, &plain].concat();
             let modes = [Durability::Fsync, Durability::FlushOnly, Durability::None];
             let setup = Setup {
                 durability: modes[pick(&mut rng, 3)],
@@ -194,9 +255,22 @@ mod tests {
             let token = Token {
                 engine: ["payload", "museum/ack-1/twin"][pick(&mut rng, 2)].into(),
                 model: Model::ALL[pick(&mut rng, Model::ALL.len())],
+                device: Device {
+                    sector: [512, 4096][pick(&mut rng, 2)],
+                    atomic: [8, 512][pick(&mut rng, 2)],
+                    tear: Tear::ALL[pick(&mut rng, 4)].0,
+                    powersafe: pick(&mut rng, 2) == 0,
+                    atomic_rename: pick(&mut rng, 2) == 0,
+                },
                 fault: faults[pick(&mut rng, faults.len())],
                 crashes: rng.below(4) as u32,
-                case: Case { workload: Workload::random(seed, seed as usize % 5), setup },
+                task: match seed % 4 {
+                    0 => Task::Piece((0..pick(&mut rng, 4)).map(|n| n * 3).collect()),
+                    _ => Task::Store(Case {
+                        workload: Workload::random(seed, seed as usize % 5),
+                        setup,
+                    }),
+                },
                 trail: random_trail(&mut rng),
             };
             let text = token.to_string();
@@ -206,7 +280,7 @@ mod tests {
             let again = Token::new(
                 &token.engine,
                 &token.settings(),
-                token.case.clone(),
+                token.task.clone(),
                 token.trail.clone(),
             );
             assert_eq!(again, token, "settings and back");

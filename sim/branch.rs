@@ -118,7 +118,7 @@ impl<'w, 'a, S: Subject> Branch<'w, 'a, S> {
         let tally = &mut self.worker.tally;
         tally.recoveries += 1;
         self.worker.progress.recoveries.fetch_add(1, Ordering::Relaxed);
-        let broken = judge(&lived.result, lived.fs.lock().failed > 0);
+        let broken = judge(&lived.result, &lived.fs, self.worker.settings);
         let mut state = lived.fs.lock();
         let states = state.disk.count();
         self.sum.exhaustive &= !state.disk.coarse;

@@ -3,7 +3,7 @@
 use crate::explore::Explorer;
 use crate::finding::{Finding, shrink};
 use crate::subject::Subject;
-use crate::{Count, FailedSync, Progress, Settings, Tally};
+use crate::{Count, FailedSync, Failure, Progress, Settings, Tally};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,15 +43,15 @@ impl fmt::Display for Verdict {
 pub struct Campaign {
     /// The exploration without failures.
     pub settings: Settings,
-    /// Further explorations in which one sync fails; their states are not counted.
-    pub failures: Vec<FailedSync>,
+    /// Further explorations in which one thing fails; their states are not counted.
+    pub failures: Vec<Failure>,
     /// Whether the control runs: every sync dropped, something must be found.
     pub control: bool,
 }
 
 impl Default for Campaign {
     fn default() -> Campaign {
-        let failures = FailedSync::ALL.to_vec();
+        let failures = FailedSync::TOLD.map(Failure::Sync).to_vec();
         Campaign { settings: Settings::default(), failures, control: true }
     }
 }
@@ -63,8 +63,8 @@ pub struct Report<S> {
     pub verdict: Verdict,
     /// The exploration without failures.
     pub tally: Tally,
-    /// The explorations with a failed sync.
-    pub failures: Vec<(FailedSync, Tally)>,
+    /// The explorations in which something fails.
+    pub failures: Vec<(Failure, Tally)>,
     /// Whether the control was caught; `None` if it did not run or nothing is promised Durable.
     pub control_caught: Option<bool>,
     /// The minimal counterexample.
@@ -133,7 +133,7 @@ impl Campaign {
             if bad.0.is_some() || diverged {
                 break;
             }
-            let settings = Settings { failed_sync: Some(family), ..self.settings.clone() };
+            let settings = Settings { failure: Some(family), ..self.settings.clone() };
             let tally = explore(family.to_string(), &settings, stage);
             diverged |= tally.diverged;
             bad = (tally.found.clone(), settings);
@@ -142,7 +142,7 @@ impl Campaign {
         if let (Some(found), settings) = bad {
             stage(Stage { name: "shrinking".into(), ..Stage::default() });
             let finding = shrink(subject, &settings, &found);
-            let without_crash = finding.trail.lives.len() == 1 && settings.failed_sync.is_none();
+            let without_crash = finding.trail.lives.len() == 1 && settings.failure.is_none();
             report.verdict = match (finding.reproduced, without_crash) {
                 (false, _) => Verdict::Diverged,
                 (true, true) => Verdict::Broken,

@@ -98,6 +98,8 @@ pub(crate) struct Cell<V> {
     /// The durable value (if `fill` is empty).
     pub(crate) base: V,
     pub(crate) fill: Option<Fill>,
+    /// What was durable before `base` was: a medium that loses a write shows it.
+    pub(crate) former: Option<V>,
     pub(crate) versions: Vec<Version<V>>,
     /// What readers see, and in which life.
     pub(crate) cache: Option<(u32, V)>,
@@ -119,7 +121,7 @@ enum Found {
 
 impl<V> Cell<V> {
     pub(crate) fn durable(base: V) -> Cell<V> {
-        Cell { base, fill: None, versions: Vec::new(), cache: None }
+        Cell { base, fill: None, former: None, versions: Vec::new(), cache: None }
     }
 
     /// The version that the running life wrote last, if it is still pending.
@@ -139,8 +141,12 @@ impl<V> Cell<V> {
     /// Makes the version `id` of the running life durable, and all before it irrelevant.
     pub(crate) fn settle(&mut self, life: u32, id: Id) {
         if let Some(at) = self.versions.iter().position(|v| v.life == life && v.id == id) {
-            let version = self.versions.drain(..=at).next_back().expect("at least the one found");
-            self.base = version.value;
+            let mut gone = self.versions.drain(..=at);
+            let version = gone.next_back().expect("at least the one found");
+            let former = gone.next_back().map(|version| version.value);
+            drop(gone);
+            let base = std::mem::replace(&mut self.base, version.value);
+            self.former = former.or(self.fill.is_none().then_some(base));
             self.fill = None;
         }
     }

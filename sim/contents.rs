@@ -2,7 +2,7 @@
 
 use crate::Choices;
 use crate::cell::{Block, Cell, Decider, Fill};
-use crate::disk::{Disk, Node, SECTOR};
+use crate::disk::{Disk, Node, SECTOR_MAX};
 use crate::model::{Exposed, Fills};
 use crate::order::{CellRef, Id, Ino};
 
@@ -40,8 +40,8 @@ impl Disk {
         let end = size.min(offset.saturating_add(buf.len() as u64));
         let mut at = offset;
         while at < end {
-            let (sector, start) = ((at / SECTOR as u64) as usize, (at % SECTOR as u64) as usize);
-            let count = (SECTOR - start).min((end - at) as usize);
+            let (sector, start) = ((at / self.sector as u64) as usize, (at % self.sector as u64) as usize);
+            let count = (self.sector - start).min((end - at) as usize);
             let done = (at - offset) as usize;
             self.block(ino, sector, choices).copy(start, &mut buf[done..done + count]);
             at += count as u64;
@@ -98,7 +98,7 @@ impl Disk {
         let rules = self.model.order();
         let first = match rules.data_before_length {
             Exposed::None => usize::MAX,
-            Exposed::New => self.size(ino, choices).div_ceil(SECTOR as u64) as usize,
+            Exposed::New => self.size(ino, choices).div_ceil(self.sector as u64) as usize,
             Exposed::All => 0,
         };
         for &(_, data) in exposes.iter().filter(|(sector, _)| *sector >= first) {
@@ -124,16 +124,17 @@ impl Disk {
         bytes: &[u8],
         choices: &mut Choices,
     ) -> Block {
-        if bytes.len() == SECTOR {
+        if bytes.len() == self.sector {
             return Block::new(bytes);
         }
-        let mut image = [0; SECTOR];
+        let mut image = [0; SECTOR_MAX];
+        let image = &mut image[..self.sector];
         // Only bytes that stay need a look, and only a look decides them.
         if start > 0 && valid > 0 || start + bytes.len() < valid {
             self.block(ino, sector, choices).copy(0, &mut image[..valid]);
         }
         image[start..start + bytes.len()].copy_from_slice(bytes);
-        Block::new(&image)
+        Block::new(image)
     }
 
     /// Growth from `size`: the rest of a partly filled sector, and whatever a former life left
@@ -148,7 +149,7 @@ impl Disk {
         choices: &mut Choices,
     ) -> Vec<(usize, Id)> {
         let mut zeroed = Vec::new();
-        let (first, valid) = ((size / SECTOR as u64) as usize, (size % SECTOR as u64) as usize);
+        let (first, valid) = ((size / self.sector as u64) as usize, (size % self.sector as u64) as usize);
         let cells = self.file(ino).sectors.len();
         if valid > 0 && first < until && first < cells {
             let block = self.patch(ino, first, valid, valid, &[], choices);
@@ -165,7 +166,7 @@ impl Disk {
     pub(crate) fn look_before(&mut self, ino: Ino, len: usize, offset: u64, choices: &mut Choices) {
         let size = self.size(ino, choices);
         let end = offset.saturating_add(len as u64);
-        let unit = SECTOR as u64;
+        let unit = self.sector as u64;
         let mut look = |at: u64| drop(self.block(ino, (at / unit) as usize, choices));
         if offset > size && !size.is_multiple_of(unit) {
             look(size);
@@ -188,19 +189,19 @@ impl Disk {
     ) {
         let end = offset + buf.len() as u64;
         let size = self.size(ino, choices);
-        let first = (offset / SECTOR as u64) as usize;
+        let first = (offset / self.sector as u64) as usize;
         let mut exposes = Vec::new();
         if offset > size {
             exposes = self.zero_tail(ino, size, first, call, choices);
         }
-        let new_count = end.max(size).div_ceil(SECTOR as u64) as usize;
+        let new_count = end.max(size).div_ceil(self.sector as u64) as usize;
         self.grow_cells(ino, new_count, call);
         let mut done = 0;
         let mut at = offset;
         while at < end {
-            let (sector, start) = ((at / SECTOR as u64) as usize, (at % SECTOR as u64) as usize);
-            let count = (SECTOR - start).min(buf.len() - done);
-            let valid = size.saturating_sub((sector * SECTOR) as u64).min(SECTOR as u64) as usize;
+            let (sector, start) = ((at / self.sector as u64) as usize, (at % self.sector as u64) as usize);
+            let count = (self.sector - start).min(buf.len() - done);
+            let valid = size.saturating_sub((sector * self.sector) as u64).min(self.sector as u64) as usize;
             let bytes = &buf[done..done + count];
             let block = self.patch(ino, sector, valid, start, bytes, choices);
             let id = self.set_block(ino, sector, block, call);
@@ -209,7 +210,7 @@ impl Disk {
             at += count as u64;
         }
         if end > size {
-            let behind = (size / SECTOR as u64) as usize;
+            let behind = (size / self.sector as u64) as usize;
             exposes.retain(|&(sector, _)| sector >= behind);
             self.set_length(ino, end, &exposes, call, choices);
         }
@@ -217,7 +218,7 @@ impl Disk {
 
     pub(crate) fn set_len(&mut self, ino: Ino, length: u64, call: u32, choices: &mut Choices) {
         let size = self.size(ino, choices);
-        let count = length.div_ceil(SECTOR as u64) as usize;
+        let count = length.div_ceil(self.sector as u64) as usize;
         let mut exposes = Vec::new();
         if length < size {
             self.become_stale(ino);

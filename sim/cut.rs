@@ -5,7 +5,7 @@
 
 use crate::cell::{Cell, Printer};
 use crate::count::{Count, times};
-use crate::disk::{Disk, FileNode, Name, Node, ROOT, SECTOR};
+use crate::disk::{Disk, FileNode, Name, Node, ROOT};
 use crate::hash::Fingerprint;
 use crate::order::{CellRef, Ino, Past, Pending};
 use crate::{Choices, order};
@@ -16,13 +16,16 @@ pub(crate) struct UnderWay<'a> {
     pub(crate) ino: Ino,
     pub(crate) buf: &'a [u8],
     pub(crate) offset: u64,
+    /// Bytes of a sector.
+    pub(crate) sector: usize,
 }
 
 impl UnderWay<'_> {
     /// How many sectors the write touches.
     pub(crate) fn sectors(&self) -> u32 {
-        let first = self.offset / SECTOR as u64;
-        ((self.offset + self.buf.len() as u64).div_ceil(SECTOR as u64) - first) as u32
+        let unit = self.sector as u64;
+        let first = self.offset / unit;
+        ((self.offset + self.buf.len() as u64).div_ceil(unit) - first) as u32
     }
 }
 
@@ -32,6 +35,7 @@ impl Disk {
         let mut disk = self.clone();
         disk.life += 1;
         disk.process += 1;
+        disk.errors.clear(); // they were in memory
         let pending = std::mem::take(&mut disk.pending);
         if !pending.events.is_empty() {
             let frozen = pending.freeze();
@@ -48,8 +52,8 @@ impl Disk {
     pub(crate) fn kill(&self, under_way: Option<(&UnderWay<'_>, u32)>, call: u32) -> Disk {
         let mut disk = self.clone();
         if let Some((write, sectors)) = under_way {
-            let first_end = SECTOR - (write.offset % SECTOR as u64) as usize;
-            let count = first_end + (sectors as usize - 1) * SECTOR;
+            let first_end = self.sector - (write.offset % self.sector as u64) as usize;
+            let count = first_end + (sectors as usize - 1) * self.sector;
             let mut choices = Choices::enumerate();
             disk.write(write.ino, &write.buf[..count], write.offset, call, &mut choices);
             assert_eq!(choices.made(), 0, "what a write looks at is decided before it");
@@ -115,7 +119,11 @@ impl Disk {
             print: Fingerprint::default(),
         };
         print_pending(&self.pending, &mut printer.print);
-        printer.print.add(u64::from(self.sync_may_fail.is_some()));
+        printer.print.add(u64::from(self.to_fail.is_some()));
+        for (ino, owed) in &self.errors {
+            printer.print.add(u64::from(*ino) << 33 | u64::from(owed.times) << 1);
+            printer.print.add(u64::from(owed.told));
+        }
         let mut met = 1;
         let mut open = vec![ROOT];
         numbers[ROOT as usize] = 1;

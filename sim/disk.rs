@@ -8,14 +8,18 @@
 //! - D4: bytes behind a file's length read as zeros once the file grows over them.
 
 use crate::cell::{Block, Cell, Decider};
+use crate::decay::Decayed;
 use crate::model::Model;
 use crate::order::{CellRef, Id, Ino, Past, Pending, Status};
-use crate::{Choices, FailedSync};
+use crate::syncs::Owed;
+use crate::{Choices, Failure};
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 pub(crate) const ROOT: Ino = 0;
-pub(crate) const SECTOR: usize = 512;
+/// Bytes of the largest sectors.
+pub(crate) const SECTOR_MAX: usize = 4096;
 /// Sector numbers fit 32 bits with room to spare.
 pub(crate) const FILE_SIZE_MAX: u64 = 1 << 40;
 
@@ -47,6 +51,8 @@ pub(crate) enum Node {
 #[derive(Clone, Debug)]
 pub(crate) struct Disk {
     pub(crate) model: Model,
+    /// Bytes of a sector.
+    pub(crate) sector: usize,
     /// Power cuts so far.
     pub(crate) life: u32,
     /// Crashes of any kind so far.
@@ -55,8 +61,14 @@ pub(crate) struct Disk {
     pub(crate) pending: Pending,
     pub(crate) pasts: Vec<Past>,
     pub(crate) status: Vec<Status>,
-    /// One sync may still fail, in this way, in a life that allows it.
-    pub(crate) sync_may_fail: Option<FailedSync>,
+    /// One thing may still fail, in this way, in a life that allows it.
+    pub(crate) to_fail: Option<Failure>,
+    /// What has decayed.
+    pub(crate) decayed: Option<Decayed>,
+    /// The sector that cannot be read, until it is written whole.
+    pub(crate) unreadable: Option<(Ino, usize)>,
+    /// Files and directories that owe somebody an error.
+    pub(crate) errors: BTreeMap<Ino, Owed>,
     /// A failed sync covered too many events to try each way to lose them.
     pub(crate) coarse: bool,
     /// The sectors of the inode that was removed or cut last.
@@ -68,13 +80,17 @@ impl Disk {
     pub(crate) fn new(model: Model) -> Disk {
         Disk {
             model,
+            sector: 512,
             life: 0,
             process: 0,
             nodes: vec![Node::Dir(Arc::default())],
             pending: Pending::default(),
             pasts: Vec::new(),
             status: Vec::new(),
-            sync_may_fail: None,
+            to_fail: None,
+            decayed: None,
+            unreadable: None,
+            errors: BTreeMap::new(),
             coarse: false,
             stale: None,
             last: None,

@@ -38,6 +38,8 @@ pub struct Easy {
     between: Vec<Act>,
     stops: bool,
     keys: Vec<u64>,
+    /// Of an original workload, the numbers of the acts that are left.
+    kept: Vec<usize>,
 }
 
 impl std::fmt::Debug for Easy {
@@ -72,8 +74,8 @@ impl Easy {
     pub fn new<K: Kv + 'static>(acts: Vec<Act>) -> Easy {
         let open: Open = |disk| Ok(Box::new(K::open(disk)?));
         let between = vec![Act::Put(BETWEEN, b"work between crashes".to_vec())];
-        let (effects, stops, keys) = (Vec::new(), false, Vec::new());
-        Easy { open, acts: Vec::new(), effects, between, stops, keys }.with(acts)
+        let (effects, stops, keys, kept) = (Vec::new(), false, Vec::new(), Vec::new());
+        Easy { open, acts: Vec::new(), effects, between, stops, keys, kept }.with(acts)
     }
 
     /// `count` puts of different keys and sizes.
@@ -89,7 +91,21 @@ impl Easy {
             acts.iter().chain(&self.between).flat_map(Act::keys).chain([BETWEEN]).collect();
         keys.sort_unstable();
         keys.dedup();
-        Easy { effects: effects(&acts), acts, keys, between: self.between.clone(), ..*self }
+        let (kept, between) = ((0..acts.len()).collect(), self.between.clone());
+        Easy { effects: effects(&acts), acts, keys, between, kept, ..*self }
+    }
+
+    /// The same engine with these of its acts, by number, from 0.
+    #[must_use]
+    pub fn keeping(&self, kept: &[usize]) -> Easy {
+        let acts = kept.iter().map(|nth| self.acts[*nth].clone()).collect();
+        let kept = kept.iter().map(|nth| self.kept[*nth]).collect();
+        Easy { kept, ..self.with(acts) }
+    }
+
+    /// Of the workload that this one was shrunk from, the numbers of the acts that are left.
+    pub fn kept(&self) -> &[usize] {
+        &self.kept
     }
 
     /// What later lives do between two crashes, instead of one put.
@@ -258,11 +274,8 @@ impl Subject for Easy {
     }
 
     fn smaller(&self) -> Vec<Easy> {
-        let without = |n: usize| {
-            let mut acts = self.acts.clone();
-            acts.remove(n);
-            self.with(acts)
-        };
-        (0..self.acts.len()).map(without).collect()
+        let count = self.acts.len();
+        let without = |n: usize| (0..count).filter(|at| *at != n).collect::<Vec<usize>>();
+        (0..count).map(|n| self.keeping(&without(n))).collect()
     }
 }

@@ -14,12 +14,14 @@
 use crate::branch::{Branch, Effort};
 use crate::count::{Count, times};
 use crate::disk::Disk;
+use crate::failure::Asked;
 use crate::fs::{Moment, SimFs};
 use crate::promise::{Broken, Promise, Rule};
 use crate::record::{Cut, Recorder, Taking};
 use crate::subject::{Halt, Life, Reach, Subject, Told};
 use crate::trail::{LifeTrail, Trail};
-use crate::{Choices, Found, Progress, Settings, Tally};
+use crate::{Choices, Failure, FaultFs, Found, Progress, Settings, Tally};
+use highwater_vfs::Vfs;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -87,7 +89,7 @@ pub(crate) struct Lived {
 impl Explorer {
     /// An explorer with these settings.
     pub fn new(settings: Settings) -> Explorer {
-        Explorer { settings, progress: Arc::default() }
+        Explorer { settings: settings.fitting(), progress: Arc::default() }
     }
 
     /// How far a run is.
@@ -193,7 +195,7 @@ impl<'a, S: Subject> Worker<'a, S> {
             let told = Told::new(S::Promise::default());
             recorder.restart(told.clone());
             let mut disk = Disk::new(self.settings.model);
-            disk.sync_may_fail = self.settings.failed_sync;
+            disk.to_fail = self.settings.to_fail();
             let (last, crash) = (self.settings.crashes == 0, (self.settings.crashes > 0));
             let lived = self.live(disk, choices, &told, crash.then_some(&recorder), last);
             choices = std::mem::replace(&mut lived.fs.lock().choices, Choices::enumerate());
@@ -221,8 +223,10 @@ impl<'a, S: Subject> Worker<'a, S> {
             power: self.settings.power,
             kill: self.settings.kill,
             every: self.settings.every_point,
+            end_only: self.settings.decays(),
             only: None,
-            after_failure: self.path.len() as u32 + 1 >= self.settings.crashes,
+            after_failure: !self.settings.decays()
+                && self.path.len() as u32 + 1 >= self.settings.crashes,
         }
     }
 
@@ -239,12 +243,13 @@ impl<'a, S: Subject> Worker<'a, S> {
         let fs = SimFs::on(disk, choices);
         {
             let mut state = fs.lock();
-            state.deaf = self.settings.deaf;
+            state.deaf = self.settings.is_deaf();
             state.watch = recorder.map(|r| Box::new(r.clone()) as _);
-            state.may_fail = !last;
+            state.may_fail = self.settings.may_fail(nth, last);
         }
         let (reach, remarks) = (&self.reach, None);
-        let life = Life { nth, last, disk: Arc::new(fs.clone()), told, reach, remarks };
+        let (disk, last) = (seen_by(&fs, self.settings), last && !self.settings.decays());
+        let life = Life { nth, last, disk, told, reach, remarks };
         let result = live_safely(self.subject, &life);
         drop(life);
         if let Some(recorder) = recorder {
@@ -261,7 +266,7 @@ impl<'a, S: Subject> Worker<'a, S> {
     }
 
     pub(crate) fn judge(&self, lived: &Lived) -> Option<Broken> {
-        judge(&lived.result, lived.fs.lock().failed > 0)
+        judge(&lived.result, &lived.fs, self.settings)
     }
 
     pub(crate) fn stopped(&mut self) -> bool {
@@ -311,14 +316,45 @@ pub(crate) fn live_safely<S: Subject>(
     })
 }
 
-/// What a life's result means, given whether a failure was injected into it.
-pub(crate) fn judge(result: &Result<(), Halt>, injected: bool) -> Option<Broken> {
-    match result {
-        Ok(()) => None,
-        Err(Halt::Broken(broken)) => Some(broken.clone()),
-        Err(Halt::Failed(_) | Halt::Stuck(_)) if injected => None,
-        Err(Halt::Stuck(what)) => Some(Broken::new(Rule::P8Progress, what.as_str())),
-        Err(Halt::Failed(what)) => {
+/// The disk as the engine sees it: with the faults of the settings.
+pub(crate) fn seen_by(fs: &SimFs, settings: &Settings) -> Arc<dyn Vfs> {
+    match settings.failure {
+        Some(Failure::Call(fault)) => Arc::new(FaultFs::chosen(fs, fault)),
+        _ => Arc::new(fs.clone()),
+    }
+}
+
+/// What a life's result means, given what was done to its disk.
+pub(crate) fn judge(
+    result: &Result<(), Halt>,
+    fs: &SimFs,
+    settings: &Settings,
+) -> Option<Broken> {
+    let Err(halt) = result else { return None };
+    let state = fs.lock();
+    let happened = settings.failure == Some(Failure::Lying) || state.disk.to_fail.is_none();
+    let asked = settings.failure.filter(|_| happened).map_or(Asked::Everything, Failure::asked);
+    let decayed = state.disk.decayed;
+    // Nothing on the disk can show that its last bytes were durable.
+    let excused = |broken: &Broken| match (asked, decayed) {
+        (Asked::Everything, _) => false,
+        (Asked::PrefixOrError, _) => broken.short_by > 0 || broken.rule == Rule::P5FalseAlarm,
+        (Asked::TruthOrError, Some(d)) => {
+            let last = broken.short_by == 1 || broken.short_by > 0 && d.tail && d.how.takes_many();
+            last || broken.rule == Rule::P5FalseAlarm
+        }
+        (Asked::TruthOrError, None) => false,
+    };
+    match halt {
+        Halt::Broken(broken) if excused(broken) => None,
+        Halt::Broken(broken) if asked == Asked::TruthOrError && broken.rule.is_loss() => {
+            let what = format!("damage went unnoticed: {}", broken.what);
+            Some(Broken { rule: Rule::P6Silence, what, ..broken.clone() })
+        }
+        Halt::Broken(broken) => Some(broken.clone()),
+        _ if asked != Asked::Everything || state.failed > 0 => None,
+        Halt::Stuck(what) => Some(Broken::new(Rule::P8Progress, what.as_str())),
+        Halt::Failed(what) => {
             let what = format!("nothing failed, and the engine says: {what}");
             Some(Broken::new(Rule::P5FalseAlarm, what))
         }

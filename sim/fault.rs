@@ -13,7 +13,7 @@ mod plan;
 
 pub use plan::{CallKind, Fault, FaultEffect, FaultPlan};
 
-use crate::{Reach, SimFs};
+use crate::{CallFault, Failure, Reach, SimFs};
 use file::FaultFile;
 use highwater_vfs::{File, OpenMode, Vfs};
 use std::collections::BTreeMap;
@@ -36,6 +36,8 @@ struct Shared {
     inner: Arc<dyn Vfs>,
     sim: Option<SimFs>,
     plan: FaultPlan,
+    /// One such call, wherever the explorer chooses.
+    chosen: Option<CallFault>,
     state: Mutex<State>,
 }
 
@@ -67,15 +69,28 @@ impl Debug for FaultFs {
 impl FaultFs {
     /// Over any disk. A sync that fails is not passed on.
     pub fn new(inner: Arc<dyn Vfs>, plan: FaultPlan) -> FaultFs {
-        let (sim, state) = (None, Mutex::default());
-        FaultFs { shared: Arc::new(Shared { inner, sim, plan, state }) }
+        FaultFs::with(inner, None, plan, None)
     }
 
     /// Over a simulated disk, which carries out what a failed sync of a family means.
     pub fn on_sim(disk: &SimFs, plan: FaultPlan) -> FaultFs {
-        let (inner, sim) = (Arc::new(disk.clone()), Some(disk.clone()));
+        FaultFs::with(Arc::new(disk.clone()), Some(disk.clone()), plan, None)
+    }
+
+    /// Over a simulated disk, whose choices say which call it is that `fault` happens to.
+    pub(crate) fn chosen(disk: &SimFs, fault: CallFault) -> FaultFs {
+        let (inner, plan) = (Arc::new(disk.clone()), FaultPlan::default());
+        FaultFs::with(inner, Some(disk.clone()), plan, Some(fault))
+    }
+
+    fn with(
+        inner: Arc<dyn Vfs>,
+        sim: Option<SimFs>,
+        plan: FaultPlan,
+        chosen: Option<CallFault>,
+    ) -> FaultFs {
         let state = Mutex::default();
-        FaultFs { shared: Arc::new(Shared { inner, sim, plan, state }) }
+        FaultFs { shared: Arc::new(Shared { inner, sim, plan, chosen, state }) }
     }
 
     /// The plan.
@@ -111,13 +126,28 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Numbers a call; what is to happen to it.
-    fn call(&self, call: CallKind) -> Option<Fault> {
+    /// Numbers a call that moves `bytes`; what is to happen to it.
+    fn call(&self, call: CallKind, bytes: usize) -> Option<Fault> {
         let mut state = self.lock();
         let calls = state.calls.entry(call).or_default();
         let nth = *calls;
         *calls += 1; // I2
         let meant = |fault: &&Fault| fault.call == call && fault.nth == nth;
+        drop(state);
+        if let (Some(CallFault { call: kind, what }), Some(sim)) = (self.chosen, &self.sim) {
+            let noticed = !matches!(what, FaultEffect::Short(most) if bytes as u64 <= most);
+            let mut sim = sim.lock();
+            if !matches!(sim.disk.to_fail, Some(Failure::Call(_))) || kind != call || !noticed {
+                return None;
+            }
+            let error = !matches!(what, FaultEffect::Short(_) | FaultEffect::Eintr);
+            return sim.fails(true).then(|| {
+                sim.failed += u32::from(error);
+                let fault = Fault { call, nth, what };
+                sim.note(|| format!("the next call: {fault}"));
+                fault
+            });
+        }
         self.plan.faults.iter().find(meant).copied().filter(|f| f.what.fits(call))
     }
 
@@ -138,14 +168,14 @@ impl Shared {
 
     /// A call that fails as a whole or not at all.
     fn whole<T>(&self, call: CallKind, run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        match self.call(call) {
+        match self.call(call, 0) {
             Some(fault) => self.failed(fault),
             None => run(), // I1
         }
     }
 
     fn sync(&self, call: CallKind, run: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        let Some(fault) = self.call(call) else { return run() };
+        let Some(fault) = self.call(call, 0) else { return run() };
         if let (FaultEffect::FailedSync(family), Some(sim)) = (fault.what, &self.sim) {
             sim.fail_next_sync(family);
             let done = run();

@@ -7,12 +7,15 @@
 
 use crate::cut::UnderWay;
 use crate::disk::{Disk, FILE_SIZE_MAX};
+use crate::failure::Failure;
 use crate::order::Ino;
 use crate::{Choices, FailedSync, Model, Trace};
 use highwater_vfs::{File, OpenMode, Vfs, check_path};
 use std::fmt::{self, Debug};
 use std::io::{self, ErrorKind};
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A mutating call that is about to happen.
@@ -38,10 +41,13 @@ pub(crate) struct State {
     pub(crate) syncs: u32,
     /// Syncs say `Ok` and do nothing: the control.
     pub(crate) deaf: bool,
-    /// Whether one of this life's syncs may fail, if the disk still has a failure to give.
+    /// Whether something may fail in this life, if the disk still has a failure to give.
     pub(crate) may_fail: bool,
     pub(crate) fail_next: Option<FailedSync>,
+    /// Errors that this life was told and that are not the engine's fault.
     pub(crate) failed: u32,
+    /// Sectors that were read in this life.
+    pub(crate) met: BTreeSet<(Ino, usize)>,
 }
 
 /// A simulated filesystem in memory.
@@ -90,6 +96,7 @@ impl SimFs {
             may_fail: false,
             fail_next: None,
             failed: 0,
+            met: BTreeSet::new(),
         };
         SimFs { state: Arc::new(Mutex::new(state)) }
     }
@@ -153,7 +160,8 @@ impl SimFs {
         path.to_str().ok_or_else(|| ErrorKind::InvalidInput.into())
     }
 
-    fn sync_inode(&self, ino: Ino, what: &Path) -> io::Result<()> {
+    /// A sync through a handle that was told of `told` errors so far.
+    fn sync_inode(&self, ino: Ino, what: &Path, told: &mut u32) -> io::Result<()> {
         let mut guard = self.lock();
         let state = &mut *guard;
         state.boundary(true, None);
@@ -161,16 +169,19 @@ impl SimFs {
         state.note(|| format!("sync {}{}", what.display(), failing.map_or("", |_| " -> EIO")));
         match failing {
             Some(family) => {
-                state.failed += 1;
                 state.disk.fail_sync(ino, family, &mut state.choices);
-                Err(io::Error::other("input/output error (injected: failed sync)"))
+                if family == FailedSync::Late {
+                    return Ok(());
+                }
             }
-            None if state.deaf => Ok(()),
-            None => {
-                state.disk.sync(ino);
-                Ok(())
-            }
+            None if state.deaf => {}
+            None => state.disk.sync(ino),
         }
+        if state.disk.tell(ino, told) {
+            state.failed += 1;
+            return Err(io::Error::other("input/output error (injected: failed sync)"));
+        }
+        Ok(())
     }
 }
 
@@ -188,12 +199,17 @@ impl State {
         if let Some(family) = self.fail_next.take() {
             return Some(family);
         }
-        let family = self.disk.sync_may_fail.filter(|_| self.may_fail)?;
-        if self.choices.choose(2) == 0 {
-            return None;
+        let Some(Failure::Sync(family)) = self.disk.to_fail else { return None };
+        self.fails(true).then_some(family)
+    }
+
+    /// Whether the failure that the disk still has to give happens now.
+    pub(crate) fn fails(&mut self, possible: bool) -> bool {
+        if !possible || !self.may_fail || self.choices.choose(2) == 0 {
+            return false;
         }
-        self.disk.sync_may_fail = None;
-        Some(family)
+        self.disk.to_fail = None;
+        true
     }
 
     pub(crate) fn note(&mut self, text: impl FnOnce() -> String) {
@@ -219,8 +235,9 @@ impl Vfs for SimFs {
             }
             ino
         };
+        let told = AtomicU32::new(state.disk.told_at_open(ino));
         drop(guard);
-        Ok(Arc::new(SimFile { fs: self.clone(), ino, path: name.into(), mode }))
+        Ok(Arc::new(SimFile { fs: self.clone(), ino, path: name.into(), mode, told }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -269,7 +286,9 @@ impl Vfs for SimFs {
             }
             ino
         };
-        self.sync_inode(ino, if path.is_empty() { "(root directory)".as_ref() } else { dir })
+        let mut told = self.lock().disk.told_at_open(ino); // it is opened for this
+        let what = if path.is_empty() { "(root directory)".as_ref() } else { dir };
+        self.sync_inode(ino, what, &mut told)
     }
 }
 
@@ -278,6 +297,8 @@ struct SimFile {
     ino: Ino,
     path: Box<str>,
     mode: OpenMode,
+    /// Of how many errors of the file this handle was told.
+    told: AtomicU32,
 }
 
 impl Debug for SimFile {
@@ -299,6 +320,7 @@ impl File for SimFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut guard = self.fs.lock();
         let state = &mut *guard;
+        state.decay(&self.path, self.ino, buf.len(), offset)?;
         Ok(state.disk.read(self.ino, buf, offset, &mut state.choices))
     }
 
@@ -312,8 +334,10 @@ impl File for SimFile {
         }
         let mut guard = self.fs.lock();
         let state = &mut *guard;
+        state.mend(self.ino, buf.len(), offset)?;
         state.disk.look_before(self.ino, buf.len(), offset, &mut state.choices);
-        state.boundary(false, Some(UnderWay { ino: self.ino, buf, offset }));
+        let sector = state.disk.sector;
+        state.boundary(false, Some(UnderWay { ino: self.ino, buf, offset, sector }));
         state.note(|| format!("write {} {} bytes at {offset}", self.path, buf.len()));
         let call = state.calls - 1;
         state.disk.write(self.ino, buf, offset, call, &mut state.choices);
@@ -341,6 +365,9 @@ impl File for SimFile {
 
     fn sync(&self) -> io::Result<()> {
         self.writable()?;
-        self.fs.sync_inode(self.ino, self.path.as_ref().as_ref())
+        let mut told = self.told.load(Ordering::Relaxed);
+        let done = self.fs.sync_inode(self.ino, self.path.as_ref().as_ref(), &mut told);
+        self.told.store(told, Ordering::Relaxed);
+        done
     }
 }

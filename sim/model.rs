@@ -142,11 +142,19 @@ pub enum FailedSync {
     KeepNew,
     /// Each is durable or lost, by choice; the cache goes back to what is durable (btrfs).
     Revert,
+    /// Each is durable or lost, by choice, and this sync says `Ok`: the next one of the file fails
+    /// (ext4 with `data=journal`).
+    Late,
 }
 
 impl FailedSync {
     /// All families.
-    pub const ALL: [FailedSync; 3] =
+    pub const ALL: [FailedSync; 4] =
+        [FailedSync::KeepDirty, FailedSync::KeepNew, FailedSync::Revert, FailedSync::Late];
+
+    /// Those under which an engine can keep every promise: whoever is told `Ok` by a sync that lost
+    /// the bytes cannot.
+    pub const TOLD: [FailedSync; 3] =
         [FailedSync::KeepDirty, FailedSync::KeepNew, FailedSync::Revert];
 }
 
@@ -156,6 +164,7 @@ impl fmt::Display for FailedSync {
             FailedSync::KeepDirty => "keep-dirty",
             FailedSync::KeepNew => "keep-new",
             FailedSync::Revert => "revert",
+            FailedSync::Late => "late",
         })
     }
 }
@@ -165,6 +174,7 @@ impl FromStr for FailedSync {
 
     fn from_str(s: &str) -> Result<FailedSync, String> {
         let found = FailedSync::ALL.into_iter().find(|m| m.to_string() == s);
-        found.ok_or_else(|| format!("no failed-sync family {s:?}: keep-dirty, keep-new or revert"))
+        let names = || FailedSync::ALL.map(|m| m.to_string()).join(", ");
+        found.ok_or_else(|| format!("no failed-sync family {s:?}: {}", names()))
     }
 }

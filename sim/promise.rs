@@ -51,6 +51,13 @@ impl fmt::Display for Rule {
     }
 }
 
+impl Rule {
+    /// Whether something that was there is not there as it was.
+    pub(crate) fn is_loss(self) -> bool {
+        matches!(self, Rule::P1Loss | Rule::P2Prefix | Rule::P7Idempotence | Rule::P8Progress)
+    }
+}
+
 /// A promise that was not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {

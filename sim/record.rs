@@ -31,6 +31,8 @@ pub(crate) struct Taking {
     pub(crate) kill: bool,
     /// Power cuts at every boundary, E1 notwithstanding.
     pub(crate) every: bool,
+    /// Power cuts at the end of a life only: what decays is a disk at rest.
+    pub(crate) end_only: bool,
     /// Only this one, for a replay.
     pub(crate) only: Option<CrashPoint>,
     /// Nothing before the failed sync: no later life of this run may see one fail, and those cuts
@@ -102,7 +104,10 @@ impl<P: Promise> Watch for Recorder<P> {
 impl<P: Promise> Inner<P> {
     fn boundary(&mut self, disk: &Disk, moment: &Moment<'_>, end: bool) {
         self.settle_candidate();
-        if self.taking.after_failure && disk.sync_may_fail.is_some() {
+        if self.taking.end_only && !end {
+            return;
+        }
+        if self.taking.after_failure && disk.to_fail.is_some() {
             return;
         }
         let number = moment.call as usize;

@@ -1,7 +1,7 @@
 //! Walking one trail again, with everything written down.
 
 use crate::disk::Disk;
-use crate::explore::{judge, live_safely};
+use crate::explore::{judge, live_safely, seen_by};
 use crate::fs::{Moment, SimFs};
 use crate::order::{CellRef, DROPPED};
 use crate::promise::Broken;
@@ -10,7 +10,6 @@ use crate::subject::{Life, Subject, Told};
 use crate::trail::{CrashKind, Trail};
 use crate::{Choices, Settings, Trace};
 use std::cell::RefCell;
-use std::sync::Arc;
 
 /// A change that a crash took away, in the lives of a trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +43,8 @@ pub fn replay<S: Subject>(subject: &S, settings: &Settings, trail: &Trail) -> Re
     let mut walked = Trail::default();
     let mut lost = Vec::new();
     let mut disk = Disk::new(settings.model);
-    disk.sync_may_fail = settings.failed_sync;
+    let settings = &settings.clone().fitting();
+    disk.to_fail = settings.to_fail();
     let mut promise = S::Promise::default();
     for (nth, life) in trail.lives.iter().enumerate() {
         trace.begin();
@@ -53,6 +53,7 @@ pub fn replay<S: Subject>(subject: &S, settings: &Settings, trail: &Trail) -> Re
             power: false,
             kill: false,
             every: false,
+            end_only: false,
             only: life.cut,
             after_failure: false,
         };
@@ -61,31 +62,31 @@ pub fn replay<S: Subject>(subject: &S, settings: &Settings, trail: &Trail) -> Re
         let last = nth == settings.crashes as usize;
         {
             let mut state = fs.lock();
-            state.deaf = settings.deaf;
+            state.deaf = settings.is_deaf();
             state.trace = Some(trace);
             state.watch = Some(Box::new(recorder.clone()));
-            state.may_fail = !last;
+            state.may_fail = settings.may_fail(nth as u32, last);
         }
         let reach = RefCell::default();
         let view = Life {
             nth: nth as u32,
-            last,
-            disk: Arc::new(fs.clone()),
+            last: last && !settings.decays(),
+            disk: seen_by(&fs, settings),
             told: &told,
             reach: &reach,
             remarks: Some(&fs),
         };
         let result = live_safely(subject, &view);
         drop(view);
+        let broken = judge(&result, &fs, settings);
         let mut state = fs.lock();
-        let (call, failed) = (state.calls, state.failed > 0);
+        let call = state.calls;
         let moment = Moment { call, is_sync: false, write: None, choices: &state.choices };
         recorder.end(&state.disk, &moment);
         trace = state.trace.take().unwrap_or_default();
         note_lost(&state.disk, &trace, &mut lost);
         let mut done = life.clone();
         done.choices = state.choices.trail().to_vec();
-        let broken = judge(&result, failed);
         let early = broken.is_some() && life.cut.is_some();
         let cut = recorder.take().pop();
         let diverged = match (&cut, life.cut) {

@@ -1,20 +1,22 @@
 //! What is explored, and how far.
 
-use crate::{FailedSync, Model};
+use crate::{Device, Failure, Model};
 
 /// What is explored, and how far.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Which crash states are possible.
     pub model: Model,
+    /// What the device does.
+    pub device: Device,
     /// Crashes in one run: the second and later ones hit the recovery, or the work after it.
     pub crashes: u32,
     /// Whether power is lost.
     pub power: bool,
     /// Whether the process is killed.
     pub kill: bool,
-    /// Instead of nothing failing: one sync of a run fails in this way, in any life but the last.
-    pub failed_sync: Option<FailedSync>,
+    /// Instead of nothing failing: one thing in a run fails in this way.
+    pub failure: Option<Failure>,
     /// Every boundary is a crash point, even where a later one covers its disks.
     pub every_point: bool,
     /// Syncs say `Ok` and do nothing: this run must find something.
@@ -37,10 +39,11 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             model: Model::Posix,
+            device: Device::PLAIN,
             crashes: 2,
             power: true,
             kill: true,
-            failed_sync: None,
+            failure: None,
             every_point: false,
             deaf: false,
             node_limit: 20_000,
@@ -49,5 +52,36 @@ impl Default for Settings {
             unit_limit: u64::MAX,
             threads: 1,
         }
+    }
+}
+
+impl Settings {
+    /// The same, as far as they make sense together: what decays is a disk at rest, and it is read
+    /// once.
+    pub(crate) fn fitting(mut self) -> Settings {
+        if self.decays() {
+            self.crashes = self.crashes.min(1);
+            self.kill = false;
+        }
+        self
+    }
+
+    pub(crate) fn decays(&self) -> bool {
+        matches!(self.failure, Some(Failure::Decay(_)))
+    }
+
+    /// What the disk still has to give.
+    pub(crate) fn to_fail(&self) -> Option<Failure> {
+        self.failure.filter(|failure| *failure != Failure::Lying)
+    }
+
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.deaf || self.failure == Some(Failure::Lying)
+    }
+
+    /// Whether it may happen in a life: what decays has been written, and of the last life nobody
+    /// sees what a failure would do.
+    pub(crate) fn may_fail(&self, nth: u32, last: bool) -> bool {
+        if self.decays() { nth > 0 } else { !last }
     }
 }

@@ -25,7 +25,30 @@ fn which_are_kept(count: usize, choices: &mut Choices) -> Vec<bool> {
     (0..count).map(kept).collect()
 }
 
+/// An error that the handles of a file have yet to be told: each once, as Linux does since 4.13.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Owed {
+    /// How many errors there were.
+    pub(crate) times: u32,
+    /// Whether anybody was told of the last one: who opens the file later is told only if not.
+    pub(crate) told: bool,
+}
+
 impl Disk {
+    /// What a handle that is opened now has been told of.
+    pub(crate) fn told_at_open(&self, ino: Ino) -> u32 {
+        self.errors.get(&ino).map_or(0, |owed| if owed.told { owed.times } else { 0 })
+    }
+
+    /// Tells a handle what it was not told yet: true if that is an error.
+    pub(crate) fn tell(&mut self, ino: Ino, told: &mut u32) -> bool {
+        let Some(owed) = self.errors.get_mut(&ino) else { return false };
+        let news = *told != owed.times;
+        *told = owed.times;
+        owed.told |= news;
+        news
+    }
+
     pub(crate) fn covers(&self, synced: Ino, cell: CellRef) -> bool {
         match cell {
             CellRef::Sector(ino, _) | CellRef::Length(ino) => ino == synced,
@@ -112,6 +135,8 @@ impl Disk {
 
     /// A failed sync: what it would have covered is durable or lost, by choice, or stays pending.
     pub(crate) fn fail_sync(&mut self, ino: Ino, family: FailedSync, choices: &mut Choices) {
+        self.errors.entry(ino).or_default().times += 1;
+        self.errors.entry(ino).or_default().told = false;
         if family == FailedSync::KeepDirty {
             return;
         }

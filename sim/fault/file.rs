@@ -32,7 +32,7 @@ impl FaultFile {
 
 impl File for FaultFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        match self.shared.call(CallKind::Read) {
+        match self.shared.call(CallKind::Read, buf.len()) {
             Some(fault @ Fault { what: FaultEffect::Short(most), .. }) => {
                 let count = buf.len().min(most as usize);
                 if count < buf.len() {
@@ -46,7 +46,7 @@ impl File for FaultFile {
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-        match self.shared.call(CallKind::Write) {
+        match self.shared.call(CallKind::Write, buf.len()) {
             Some(fault @ Fault { what: FaultEffect::Short(most), .. }) => {
                 let count = buf.len().min(most as usize);
                 if count < buf.len() {

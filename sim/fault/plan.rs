@@ -89,7 +89,7 @@ pub enum FaultEffect {
     Short(u64),
     /// `EINTR`: a signal came before anything happened.
     Eintr,
-    /// `keep-dirty`, `keep-new` or `revert`: a sync fails. A [`SimFs`](crate::SimFs) does what the
+    /// `keep-dirty`, `keep-new`, `revert` or `late`: a sync fails. A [`SimFs`](crate::SimFs) does what the
     /// family says; on any other disk nothing happens.
     FailedSync(FailedSync),
 }
@@ -123,6 +123,7 @@ impl FaultEffect {
             FaultEffect::FailedSync(FailedSync::KeepDirty) => "keep-dirty",
             FaultEffect::FailedSync(FailedSync::KeepNew) => "keep-new",
             FaultEffect::FailedSync(FailedSync::Revert) => "revert",
+            FaultEffect::FailedSync(FailedSync::Late) => "late",
         }
     }
 }

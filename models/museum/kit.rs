@@ -1,11 +1,19 @@
-//! What the toys share: records and their checksummed frames, small files replaced whole, and a
-//! log that every life begins anew. All of it is correct; the bugs are in the toys.
+//! What the pieces share: records and their checksummed frames, small files replaced whole, and a
+//! log that every life begins anew. All of it is correct; the bugs are in the pieces.
 
+use highwater_sim::{FailedSync, Failure};
 use highwater_vfs::{File, OpenMode, Vfs, read_full_at, write_all_at};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
+
+/// The failed syncs under which every promise can be kept.
+pub(crate) const FAILED_SYNCS: &[Failure] = &[
+    Failure::Sync(FailedSync::KeepDirty),
+    Failure::Sync(FailedSync::KeepNew),
+    Failure::Sync(FailedSync::Revert),
+];
 
 pub(crate) type Disk = Arc<dyn Vfs>;
 pub(crate) type State = BTreeMap<u64, Vec<u8>>;
