@@ -26,7 +26,12 @@ impl Disk {
         };
         let Some(cell) = file.sectors.get(sector) else { return Block::Zero };
         let mut decider = Decider { pasts: &self.pasts, status: &mut self.status, choices };
-        cell.read(life, &mut decider)
+        let warm = cell.cached(life).is_some();
+        let block = cell.read(life, &mut decider);
+        if warm || !self.tears_left {
+            return block;
+        }
+        self.maybe_torn(ino, sector, block, choices)
     }
 
     pub(crate) fn read(
@@ -40,8 +45,8 @@ impl Disk {
         let end = size.min(offset.saturating_add(buf.len() as u64));
         let mut at = offset;
         while at < end {
-            let (sector, start) = ((at / self.sector as u64) as usize, (at % self.sector as u64) as usize);
-            let count = (self.sector - start).min((end - at) as usize);
+            let (sector, start) = ((at / self.device.sector as u64) as usize, (at % self.device.sector as u64) as usize);
+            let count = (self.device.sector - start).min((end - at) as usize);
             let done = (at - offset) as usize;
             self.block(ino, sector, choices).copy(start, &mut buf[done..done + count]);
             at += count as u64;
@@ -98,7 +103,7 @@ impl Disk {
         let rules = self.model.order();
         let first = match rules.data_before_length {
             Exposed::None => usize::MAX,
-            Exposed::New => self.size(ino, choices).div_ceil(self.sector as u64) as usize,
+            Exposed::New => self.size(ino, choices).div_ceil(self.device.sector as u64) as usize,
             Exposed::All => 0,
         };
         for &(_, data) in exposes.iter().filter(|(sector, _)| *sector >= first) {
@@ -124,11 +129,11 @@ impl Disk {
         bytes: &[u8],
         choices: &mut Choices,
     ) -> Block {
-        if bytes.len() == self.sector {
+        if bytes.len() == self.device.sector {
             return Block::new(bytes);
         }
         let mut image = [0; SECTOR_MAX];
-        let image = &mut image[..self.sector];
+        let image = &mut image[..self.device.sector];
         // Only bytes that stay need a look, and only a look decides them.
         if start > 0 && valid > 0 || start + bytes.len() < valid {
             self.block(ino, sector, choices).copy(0, &mut image[..valid]);
@@ -149,7 +154,7 @@ impl Disk {
         choices: &mut Choices,
     ) -> Vec<(usize, Id)> {
         let mut zeroed = Vec::new();
-        let (first, valid) = ((size / self.sector as u64) as usize, (size % self.sector as u64) as usize);
+        let (first, valid) = ((size / self.device.sector as u64) as usize, (size % self.device.sector as u64) as usize);
         let cells = self.file(ino).sectors.len();
         if valid > 0 && first < until && first < cells {
             let block = self.patch(ino, first, valid, valid, &[], choices);
@@ -166,7 +171,7 @@ impl Disk {
     pub(crate) fn look_before(&mut self, ino: Ino, len: usize, offset: u64, choices: &mut Choices) {
         let size = self.size(ino, choices);
         let end = offset.saturating_add(len as u64);
-        let unit = self.sector as u64;
+        let unit = self.device.sector as u64;
         let mut look = |at: u64| drop(self.block(ino, (at / unit) as usize, choices));
         if offset > size && !size.is_multiple_of(unit) {
             look(size);
@@ -189,19 +194,19 @@ impl Disk {
     ) {
         let end = offset + buf.len() as u64;
         let size = self.size(ino, choices);
-        let first = (offset / self.sector as u64) as usize;
+        let first = (offset / self.device.sector as u64) as usize;
         let mut exposes = Vec::new();
         if offset > size {
             exposes = self.zero_tail(ino, size, first, call, choices);
         }
-        let new_count = end.max(size).div_ceil(self.sector as u64) as usize;
+        let new_count = end.max(size).div_ceil(self.device.sector as u64) as usize;
         self.grow_cells(ino, new_count, call);
         let mut done = 0;
         let mut at = offset;
         while at < end {
-            let (sector, start) = ((at / self.sector as u64) as usize, (at % self.sector as u64) as usize);
-            let count = (self.sector - start).min(buf.len() - done);
-            let valid = size.saturating_sub((sector * self.sector) as u64).min(self.sector as u64) as usize;
+            let (sector, start) = ((at / self.device.sector as u64) as usize, (at % self.device.sector as u64) as usize);
+            let count = (self.device.sector - start).min(buf.len() - done);
+            let valid = size.saturating_sub((sector * self.device.sector) as u64).min(self.device.sector as u64) as usize;
             let bytes = &buf[done..done + count];
             let block = self.patch(ino, sector, valid, start, bytes, choices);
             let id = self.set_block(ino, sector, block, call);
@@ -210,7 +215,7 @@ impl Disk {
             at += count as u64;
         }
         if end > size {
-            let behind = (size / self.sector as u64) as usize;
+            let behind = (size / self.device.sector as u64) as usize;
             exposes.retain(|&(sector, _)| sector >= behind);
             self.set_length(ino, end, &exposes, call, choices);
         }
@@ -218,7 +223,7 @@ impl Disk {
 
     pub(crate) fn set_len(&mut self, ino: Ino, length: u64, call: u32, choices: &mut Choices) {
         let size = self.size(ino, choices);
-        let count = length.div_ceil(self.sector as u64) as usize;
+        let count = length.div_ceil(self.device.sector as u64) as usize;
         let mut exposes = Vec::new();
         if length < size {
             self.become_stale(ino);

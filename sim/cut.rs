@@ -33,9 +33,12 @@ impl Disk {
     /// The disk after a power cut at this moment.
     pub(crate) fn power_cut(&self) -> Disk {
         let mut disk = self.clone();
+        disk.settle_layers();
         disk.life += 1;
         disk.process += 1;
         disk.errors.clear(); // they were in memory
+        disk.tears_left = disk.device.tears();
+        disk.looked_at.clear();
         let pending = std::mem::take(&mut disk.pending);
         if !pending.events.is_empty() {
             let frozen = pending.freeze();
@@ -52,8 +55,8 @@ impl Disk {
     pub(crate) fn kill(&self, under_way: Option<(&UnderWay<'_>, u32)>, call: u32) -> Disk {
         let mut disk = self.clone();
         if let Some((write, sectors)) = under_way {
-            let first_end = self.sector - (write.offset % self.sector as u64) as usize;
-            let count = first_end + (sectors as usize - 1) * self.sector;
+            let first_end = self.device.sector - (write.offset % self.device.sector as u64) as usize;
+            let count = first_end + (sectors as usize - 1) * self.device.sector;
             let mut choices = Choices::enumerate();
             disk.write(write.ino, &write.buf[..count], write.offset, call, &mut choices);
             assert_eq!(choices.made(), 0, "what a write looks at is decided before it");
@@ -97,6 +100,9 @@ impl Disk {
 
     /// How many crash states agree with what is decided: the product over all pasts.
     pub(crate) fn count(&self) -> Count {
+        if self.torn {
+            return Some(0); // T2: judged, and not counted
+        }
         let mut product = Some(1);
         for past in &self.pasts {
             product = times(product, past.frozen.count(&self.status[past.at..]));
@@ -120,6 +126,12 @@ impl Disk {
         };
         print_pending(&self.pending, &mut printer.print);
         printer.print.add(u64::from(self.to_fail.is_some()));
+        if self.tears_left || self.torn {
+            printer.print.add(u64::from(self.tears_left) << 1 | u64::from(self.torn));
+            for (ino, sector) in &self.looked_at {
+                printer.print.add(u64::from(*ino) << 32 | *sector as u64);
+            }
+        }
         for (ino, owed) in &self.errors {
             printer.print.add(u64::from(*ino) << 33 | u64::from(owed.times) << 1);
             printer.print.add(u64::from(owed.told));

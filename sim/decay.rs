@@ -39,7 +39,7 @@ impl State {
         offset: u64,
     ) -> io::Result<()> {
         if let (Some(Failure::Decay(how)), true) = (self.disk.to_fail, self.may_fail) {
-            let unit = self.disk.sector as u64;
+            let unit = self.disk.device.sector as u64;
             let size = self.disk.size(ino, &mut self.choices);
             let end = size.min(offset.saturating_add(len as u64));
             for sector in (offset / unit) as usize..end.div_ceil(unit) as usize {
@@ -80,8 +80,8 @@ impl Disk {
     /// The unreadable sector among these bytes, and whether all of it is among them.
     fn bad_sector(&self, ino: Ino, len: usize, offset: u64) -> Option<(usize, bool)> {
         let (_, sector) = self.unreadable.filter(|bad| bad.0 == ino)?;
-        let start = (sector * self.sector) as u64;
-        let (stop, end) = (start + self.sector as u64, offset.saturating_add(len as u64));
+        let start = (sector * self.device.sector) as u64;
+        let (stop, end) = (start + self.device.sector as u64, offset.saturating_add(len as u64));
         (offset < stop && start < end).then_some((sector, offset <= start && stop <= end))
     }
 
@@ -100,7 +100,7 @@ impl Disk {
         size: u64,
         choices: &mut Choices,
     ) -> bool {
-        let valid = (size - (sector * self.sector) as u64).min(self.sector as u64) as u32;
+        let valid = (size - (sector * self.device.sector) as u64).min(self.device.sector as u64) as u32;
         let astray = self.astray(ino, sector);
         let ways = match how {
             Decay::Flipped => valid,
@@ -129,14 +129,14 @@ impl Disk {
             }
         };
         self.file_mut(ino).sectors[sector] = Cell::durable(now); // M1
-        let tail = (sector + 1) * self.sector >= size as usize;
+        let tail = (sector + 1) * self.device.sector >= size as usize;
         self.decayed = Some(Decayed { ino, sector, how, tail });
         self.to_fail = None;
         true
     }
 
     fn flipped(&self, block: &Block, byte: usize) -> Block {
-        let mut bytes = vec![0; self.sector];
+        let mut bytes = vec![0; self.device.sector];
         block.copy(0, &mut bytes);
         bytes[byte] ^= 1 << (byte * 5 % 8);
         Block::new(&bytes)

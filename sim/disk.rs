@@ -12,8 +12,8 @@ use crate::decay::Decayed;
 use crate::model::Model;
 use crate::order::{CellRef, Id, Ino, Past, Pending, Status};
 use crate::syncs::Owed;
-use crate::{Choices, Failure};
-use std::collections::BTreeMap;
+use crate::{Choices, Device, Failure, Layers};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
@@ -51,8 +51,9 @@ pub(crate) enum Node {
 #[derive(Clone, Debug)]
 pub(crate) struct Disk {
     pub(crate) model: Model,
-    /// Bytes of a sector.
-    pub(crate) sector: usize,
+    pub(crate) device: Device,
+    /// Which abilities the disk uses.
+    pub(crate) layers: Layers,
     /// Power cuts so far.
     pub(crate) life: u32,
     /// Crashes of any kind so far.
@@ -69,7 +70,14 @@ pub(crate) struct Disk {
     pub(crate) unreadable: Option<(Ino, usize)>,
     /// Files and directories that owe somebody an error.
     pub(crate) errors: BTreeMap<Ino, Owed>,
-    /// A failed sync covered too many events to try each way to lose them.
+    /// The last power cut may still have torn a sector.
+    pub(crate) tears_left: bool,
+    /// A sector is torn.
+    pub(crate) torn: bool,
+    /// Sectors that were looked at since the last power cut, if it may have torn one.
+    pub(crate) looked_at: BTreeSet<(Ino, usize)>,
+    /// A failed sync covered too many events to try each way to lose them, or a torn sector had
+    /// too many grains.
     pub(crate) coarse: bool,
     /// The sectors of the inode that was removed or cut last.
     pub(crate) stale: Option<Arc<Vec<Arc<Cell<Block>>>>>,
@@ -78,9 +86,14 @@ pub(crate) struct Disk {
 
 impl Disk {
     pub(crate) fn new(model: Model) -> Disk {
+        Disk::with(model, Device::PLAIN, Layers::ALL)
+    }
+
+    pub(crate) fn with(model: Model, device: Device, layers: Layers) -> Disk {
         Disk {
             model,
-            sector: 512,
+            device,
+            layers,
             life: 0,
             process: 0,
             nodes: vec![Node::Dir(Arc::default())],
@@ -91,6 +104,9 @@ impl Disk {
             decayed: None,
             unreadable: None,
             errors: BTreeMap::new(),
+            tears_left: false,
+            torn: false,
+            looked_at: BTreeSet::new(),
             coarse: false,
             stale: None,
             last: None,
@@ -152,7 +168,7 @@ impl Disk {
         let id = self.pending.add(cells, (self.process, call));
         let rules = self.model.order();
         let data = matches!(cells[0], Some(CellRef::Sector(..)));
-        if rules.everything || rules.metadata && !data {
+        if rules.everything || !self.layers.reorder || rules.metadata && !data {
             self.after(self.last, id);
             self.last = Some((self.life, id));
         }

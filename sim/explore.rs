@@ -194,8 +194,7 @@ impl<'a, S: Subject> Worker<'a, S> {
         loop {
             let told = Told::new(S::Promise::default());
             recorder.restart(told.clone());
-            let mut disk = Disk::new(self.settings.model);
-            disk.to_fail = self.settings.to_fail();
+            let disk = self.settings.disk();
             let (last, crash) = (self.settings.crashes == 0, (self.settings.crashes > 0));
             let lived = self.live(disk, choices, &told, crash.then_some(&recorder), last);
             choices = std::mem::replace(&mut lived.fs.lock().choices, Choices::enumerate());

@@ -9,7 +9,7 @@ use crate::cut::UnderWay;
 use crate::disk::{Disk, FILE_SIZE_MAX};
 use crate::failure::Failure;
 use crate::order::Ino;
-use crate::{Choices, FailedSync, Model, Trace};
+use crate::{Choices, Device, FailedSync, Layers, Model, Trace};
 use highwater_vfs::{File, OpenMode, Vfs, check_path};
 use std::fmt::{self, Debug};
 use std::io::{self, ErrorKind};
@@ -82,6 +82,11 @@ impl SimFs {
     /// An empty disk.
     pub fn new(model: Model) -> SimFs {
         SimFs::on(Disk::new(model), Choices::enumerate())
+    }
+
+    /// An empty disk on this device.
+    pub fn on_device(model: Model, device: Device) -> SimFs {
+        SimFs::on(Disk::with(model, device, Layers::ALL), Choices::enumerate())
     }
 
     pub(crate) fn on(disk: Disk, choices: Choices) -> SimFs {
@@ -336,7 +341,7 @@ impl File for SimFile {
         let state = &mut *guard;
         state.mend(self.ino, buf.len(), offset)?;
         state.disk.look_before(self.ino, buf.len(), offset, &mut state.choices);
-        let sector = state.disk.sector;
+        let sector = state.disk.device.sector;
         state.boundary(false, Some(UnderWay { ino: self.ino, buf, offset, sector }));
         state.note(|| format!("write {} {} bytes at {offset}", self.path, buf.len()));
         let call = state.calls - 1;

@@ -184,7 +184,12 @@ impl Disk {
             self.become_stale(replaced);
         }
         let change = [(dir, name, None, Some(ino)), (to_dir, to_name, Some(ino), replaced)];
-        let id = self.set_names(&change, call);
+        let id = if self.device.atomic_rename {
+            self.set_names(&change, call)
+        } else {
+            self.set_names(&change[1..], call);
+            self.set_names(&change[..1], call)
+        };
         if replaced.is_some() && self.model.order().data_before_replacing {
             let data = |e: &&Event| matches!(e.cells[0], Some(CellRef::Sector(i, _)) if i == ino);
             let real = self.pending.events.iter().filter(|e| e.alternatives == 0);

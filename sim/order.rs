@@ -232,6 +232,13 @@ impl Frozen {
         product
     }
 
+    /// What must persist after `id`.
+    pub(crate) fn after(&self, id: Id) -> impl Iterator<Item = Id> + '_ {
+        let component = self.component_of[id as usize];
+        let edges = self.components.get(component as usize).map_or(&[][..], |c| &c.edges);
+        edges.iter().filter(move |edge| edge.0 == id).map(|edge| edge.1)
+    }
+
     /// The number of states of the components that `reached` does not name.
     pub(crate) fn count_unreached(&self, status: &[Status], reached: &[u32]) -> Count {
         let mut product = Some(1);

@@ -42,9 +42,8 @@ pub fn replay<S: Subject>(subject: &S, settings: &Settings, trail: &Trail) -> Re
     let mut trace = Trace::default();
     let mut walked = Trail::default();
     let mut lost = Vec::new();
-    let mut disk = Disk::new(settings.model);
     let settings = &settings.clone().fitting();
-    disk.to_fail = settings.to_fail();
+    let mut disk = settings.disk();
     let mut promise = S::Promise::default();
     for (nth, life) in trail.lives.iter().enumerate() {
         trace.begin();

@@ -1,6 +1,25 @@
 //! What is explored, and how far.
 
 use crate::{Device, Failure, Model};
+use crate::disk::Disk;
+
+/// Abilities of the disk that can be switched off, to ask what a bug takes to be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layers {
+    /// A power cut may lose what was written to a sector.
+    pub data: bool,
+    /// A power cut may lose creations, renames and removals.
+    pub names: bool,
+    /// A power cut may lose a file's length.
+    pub lengths: bool,
+    /// A later change may survive an earlier one.
+    pub reorder: bool,
+}
+
+impl Layers {
+    /// All abilities.
+    pub const ALL: Layers = Layers { data: true, names: true, lengths: true, reorder: true };
+}
 
 /// What is explored, and how far.
 #[derive(Clone, Debug)]
@@ -9,6 +28,8 @@ pub struct Settings {
     pub model: Model,
     /// What the device does.
     pub device: Device,
+    /// What the disk may do at all.
+    pub layers: Layers,
     /// Crashes in one run: the second and later ones hit the recovery, or the work after it.
     pub crashes: u32,
     /// Whether power is lost.
@@ -40,6 +61,7 @@ impl Default for Settings {
         Settings {
             model: Model::Posix,
             device: Device::PLAIN,
+            layers: Layers::ALL,
             crashes: 2,
             power: true,
             kill: true,
@@ -70,9 +92,11 @@ impl Settings {
         matches!(self.failure, Some(Failure::Decay(_)))
     }
 
-    /// What the disk still has to give.
-    pub(crate) fn to_fail(&self) -> Option<Failure> {
-        self.failure.filter(|failure| *failure != Failure::Lying)
+    /// The disk before the first life.
+    pub(crate) fn disk(&self) -> Disk {
+        let mut disk = Disk::with(self.model, self.device, self.layers);
+        disk.to_fail = self.failure.filter(|failure| *failure != Failure::Lying);
+        disk
     }
 
     pub(crate) fn is_deaf(&self) -> bool {

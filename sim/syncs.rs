@@ -3,7 +3,7 @@
 use crate::cell::Cell;
 use crate::disk::{DirNode, Disk, Node};
 use crate::order::{CellRef, Event, Id, Ino, NONE};
-use crate::{Choices, FailedSync};
+use crate::{Choices, FailedSync, Layers};
 use std::sync::Arc;
 
 /// Of more events than this, not every subset is tried.
@@ -104,6 +104,24 @@ impl Disk {
             }
         }
         self.pending.remove(marked, false);
+    }
+
+    /// What a power cut spares because an ability of the disk is switched off.
+    pub(crate) fn settle_layers(&mut self) {
+        if self.layers == Layers::ALL {
+            return;
+        }
+        let Layers { data, names, lengths, .. } = self.layers;
+        let mut marked = vec![false; self.pending.next as usize];
+        for event in self.pending.events.iter().filter(|e| e.alternatives == 0) {
+            marked[event.id as usize] = match event.cells[0] {
+                Some(CellRef::Sector(..)) => !data,
+                Some(CellRef::Length(_)) => !lengths,
+                _ => !names,
+            };
+        }
+        self.pending.close_down(&mut marked);
+        self.settle(&mut marked);
     }
 
     /// A successful sync of a file or a directory: what was issued before is durable.

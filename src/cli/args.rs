@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use highwater::Durability;
 use highwater_models::setup;
-use highwater_sim::{FailedSync, Model, Verdict};
+use highwater_sim::{Device, Failure, Model, Verdict};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -59,19 +59,21 @@ pub(crate) enum Format {
 /// `highwater run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Engine to explore
+    /// Engines to explore; * stands for anything
     #[arg(long, default_value = "payload", value_name = "NAME")]
     pub(crate) engine: String,
-    /// Disk models (list models), or all
-    #[arg(long, default_value = "posix", value_name = "MODEL", value_delimiter = ',')]
+    /// Disk models (list models), or all [default: posix; the museum's are on its cards]
+    #[arg(long, value_name = "MODEL", value_delimiter = ',')]
     pub(crate) model: Vec<Models>,
+    /// Sectors, torn writes: like sector=4096,tear=prefix
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<Device>,
     /// Operations to run, as text or JSON; - for stdin
     #[arg(long, value_name = "FILE", conflicts_with = "ops")]
     pub(crate) workload: Option<PathBuf>,
-    /// Operations of the standard workload
-    #[arg(long, default_value_t = 8, value_name = "N",
-          value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub(crate) ops: u16,
+    /// Operations of the standard workload [default: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) ops: Option<u16>,
     /// Crashes in a run
     #[arg(long, default_value_t = 2, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=8))]
@@ -98,18 +100,12 @@ pub(crate) struct RunArgs {
     /// Drop every sync, and show what breaks
     #[arg(long, conflicts_with_all = ["no_control", "faults"])]
     pub(crate) drop_syncs: bool,
-    /// Failing syncs (see list faults) [default: all]
-    #[arg(
-        long,
-        hide_default_value = true,
-        default_value = "keep-dirty,keep-new,revert",
-        value_name = "FAMILIES",
-        value_delimiter = ','
-    )]
+    /// What else may fail (list faults), or none [default: keep-dirty,keep-new,revert]
+    #[arg(long, value_name = "FAULTS", value_delimiter = ',')]
     pub(crate) faults: Vec<Faults>,
-    /// Exit 0 if the verdict is this one
-    #[arg(long, value_name = "VERDICT", value_parser = verdict)]
-    pub(crate) expect: Option<Verdict>,
+    /// Exit 0 if every verdict is this one, or the one its card states
+    #[arg(long, value_name = "VERDICT", value_parser = verdict, num_args = 0..=1)]
+    pub(crate) expect: Option<Option<Verdict>>,
     /// Exit 5 unless every crash state was covered
     #[arg(long)]
     pub(crate) require_complete: bool,
@@ -191,13 +187,13 @@ impl FromStr for Models {
     }
 }
 
-/// A family of failing syncs, or none.
+/// Something that fails, or nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Faults {
-    /// No sync fails.
+    /// Only the power and the process.
     None,
-    /// One sync fails like this.
-    Sync(FailedSync),
+    /// One thing, like this.
+    One(Failure),
 }
 
 impl FromStr for Faults {
@@ -206,7 +202,7 @@ impl FromStr for Faults {
     fn from_str(text: &str) -> Result<Faults, String> {
         match text {
             "none" => Ok(Faults::None),
-            _ => text.parse().map(Faults::Sync).map_err(|why: String| format!("{why}, or none")),
+            _ => text.parse().map(Faults::One).map_err(|why: String| format!("{why}, or none")),
         }
     }
 }

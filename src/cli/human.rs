@@ -3,7 +3,7 @@
 use crate::out::{coloured, thousands, wrapped};
 use crate::report::Report;
 use comfy_table::{ContentArrangement, Table, presets::NOTHING};
-use highwater_models::{Counterexample, Workload};
+use highwater_models::Counterexample;
 use highwater_sim::{Broken, Replayed};
 
 /// A table without lines that fits into the width; cells that do not are wrapped.
@@ -49,7 +49,7 @@ fn rows(report: &Report, setup: &str) -> Vec<(&'static str, String)> {
     let crashes = report.crashes;
     let s = if crashes == 1 { "" } else { "es" };
     let mut rows = vec![
-        ("workload", format!("{}: {} operations, {setup}", report.workload, report.operations)),
+        ("workload", format!("{}: {} operations{setup}", report.workload, report.operations)),
         ("crash states", format!("{covered} of {total} covered, {crashes} crash{s} in a run")),
         ("crash points", format!("{} in the first life", thousands(report.crash_points))),
         ("recoveries", format!("{recoveries} in {seconds:.2} s: {rate} a second")),
@@ -62,13 +62,17 @@ fn rows(report: &Report, setup: &str) -> Vec<(&'static str, String)> {
             ),
         ),
     ];
-    let families = report.failed_syncs.iter().map(|f| {
+    if report.device != "plain" {
+        rows.push(("device", report.device.clone()));
+    }
+    let families = report.failures.iter().map(|f| {
         let part = if f.exhaustive { "" } else { " (partial)" };
-        format!("{} {} recoveries{part}", f.family, thousands(f.recoveries))
+        let outside = if f.outside_the_promise { ", outside the promise" } else { "" };
+        format!("{} {} recoveries{part}{outside}", f.failure, thousands(f.recoveries))
     });
     let families: Vec<String> = families.collect();
     if !families.is_empty() {
-        rows.push(("failed syncs", families.join(", ")));
+        rows.push(("what failed", families.join("; ")));
     }
     let control = match report.control_caught {
         Some(true) => "caught: with all syncs dropped a promise breaks",
@@ -90,7 +94,7 @@ fn counterexample(found: &Counterexample) -> String {
     let token = &found.token;
     let mut text = format!("\n{}", broken(&found.broken));
     text += "\nThe smallest workload that shows it\n";
-    text += &workload(&token.case.workload);
+    text += &workload(&found.workload);
     text += &walk(&found.replayed);
     if !found.missing.is_empty() {
         text += "\nWhat was missing\n";
@@ -103,9 +107,9 @@ fn counterexample(found: &Counterexample) -> String {
 }
 
 /// The operations, numbered as reports name them.
-pub(crate) fn workload(workload: &Workload) -> String {
-    let ops = workload.ops().iter().enumerate();
-    ops.map(|(n, op)| wrapped(&format!("  {:>4}  ", n + 1), &op.to_string())).collect()
+pub(crate) fn workload(operations: &[String]) -> String {
+    let ops = operations.iter().enumerate();
+    ops.map(|(n, op)| wrapped(&format!("  {:>4}  ", n + 1), op)).collect()
 }
 
 /// What happened, call by call, and what a crash took away.

@@ -7,7 +7,7 @@ use crate::out::{data, json};
 use crate::report::number_of;
 use clap::CommandFactory;
 use highwater_models::engines;
-use highwater_sim::{FailedSync, Model};
+use highwater_sim::{Decay, FailedSync, Model};
 use serde_json::{Value, json};
 
 const ALL: [What; 4] = [What::Engines, What::Models, What::Faults, What::Commands];
@@ -68,8 +68,13 @@ fn values(what: What) -> Value {
         What::Models => Model::ALL.iter().map(|m| named(&m.to_string(), model(*m))).collect(),
         What::Faults => {
             let families = FailedSync::ALL.iter().map(|f| named(&f.to_string(), fault(*f)));
-            let none = named("none", "no sync fails: only the power and the process");
-            families.chain([none]).collect()
+            let decays = Decay::ALL.iter().map(|d| named(&d.to_string(), decay(*d)));
+            let others = [
+                named("lying", "every sync says Ok and does nothing (outside the promise)"),
+                named("write:EIO", "one call fails: CALL:EIO, EIO+n, ENOSPC, EINTR or short+n"),
+                named("none", "nothing fails but the power and the process"),
+            ];
+            families.chain(decays).chain(others).collect()
         }
         What::Commands => {
             let all = Cli::command();
@@ -83,7 +88,7 @@ fn values(what: What) -> Value {
 fn engine(engine: &highwater_models::Engine) -> Value {
     let models: Vec<String> = engine.models.iter().map(ToString::to_string).collect();
     json!({
-        "engine": engine.name,
+        "engine": engine.name.as_str(),
         "expected": engine.expected.to_string(),
         "rule": engine.rule.map(number_of),
         "bug": engine.bug,
@@ -114,6 +119,19 @@ fn fault(family: FailedSync) -> &'static str {
         FailedSync::KeepDirty => "the changes stay pending: a retry writes them",
         FailedSync::KeepNew => "any of them is lost, the cache shows it, a retry says Ok",
         FailedSync::Revert => "any of them is lost, and the cache goes back too",
+        FailedSync::Late => "this sync says Ok, the next one fails (outside the promise)",
+        _ => "",
+    }
+}
+
+fn decay(decay: Decay) -> &'static str {
+    match decay {
+        Decay::Flipped => "one bit of a sector at rest is another",
+        Decay::Zeroed => "a sector at rest is all zeros",
+        Decay::Stale => "a sector at rest is what it was before it was last written",
+        Decay::Misdirected => "the last write of a sector went to another one",
+        Decay::Lost => "a sector was never written",
+        Decay::Unreadable => "a sector cannot be read until it is written again",
         _ => "",
     }
 }

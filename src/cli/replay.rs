@@ -27,7 +27,7 @@ struct Replay {
 pub(crate) fn replay(args: &ReplayArgs) -> Done {
     let token: Token = args.token.parse().map_err(Failure::usage)?;
     let engine = engine(&token.engine).ok_or_else(|| unknown_engine(&token.engine))?;
-    let walks = engine.replay(&token);
+    let walks = engine.replay(&token).map_err(Failure::usage)?;
     let broken = walks.first.broken.as_ref();
     let (verdict, code) = match (walks.agree(), broken) {
         (false, _) => ("diverged", exit::DIVERGED),
@@ -57,9 +57,9 @@ fn why_diverged(walks: &Walks) -> Option<String> {
 }
 
 fn text(token: &Token, walks: &Walks, verdict: &str) -> String {
-    let Token { engine, model, fault, case, .. } = token;
+    let Token { engine, model, fault, .. } = token;
     let mut text = coloured(verdict, verdict == "held");
-    text += &format!(": {engine} under {model}, failing sync: {fault}\n");
+    text += &format!(": {engine} under {model}, what fails: {fault}\n");
     text += match verdict {
         "held" => "The trail breaks no promise: it is repaired, or it never broke one.\n",
         "violated" => "The trail breaks the promise, twice in the same way.\n",
@@ -72,6 +72,6 @@ fn text(token: &Token, walks: &Walks, verdict: &str) -> String {
         text += &format!("\n{}", human::broken(broken));
     }
     text += "\nThe workload\n";
-    text += &human::workload(&case.workload);
+    text += &human::workload(&walks.workload);
     text + &human::walk(&walks.first)
 }

@@ -14,6 +14,8 @@ pub(crate) struct Report {
     pub(crate) engine: &'static str,
     /// The disk model.
     pub(crate) model: String,
+    /// The device under it.
+    pub(crate) device: String,
     /// Where the operations come from.
     pub(crate) workload: String,
     /// How many there are.
@@ -46,19 +48,21 @@ pub(crate) struct Report {
     pub(crate) elapsed_s: f64,
     /// Whether dropped syncs were noticed; null if nobody looked or nothing is promised.
     pub(crate) control_caught: Option<bool>,
-    /// The explorations in which one sync fails; their states are not counted.
-    pub(crate) failed_syncs: Vec<Family>,
+    /// The explorations in which something fails; their states are not counted.
+    pub(crate) failures: Vec<Family>,
     /// What was reached how often; 0 for what never was.
     pub(crate) reach: BTreeMap<String, u64>,
     /// What broke.
     pub(crate) findings: Vec<Finding>,
 }
 
-/// The exploration of one family of failing syncs.
+/// The exploration of one kind of failure.
 #[derive(Debug, Serialize)]
 pub(crate) struct Family {
     /// Which.
-    pub(crate) family: String,
+    pub(crate) failure: String,
+    /// Whether all is asked of an engine there but what the disk has made impossible.
+    pub(crate) outside_the_promise: bool,
     /// Recoveries executed and judged.
     pub(crate) recoveries: u64,
     /// Whether nothing was left out.
@@ -95,16 +99,15 @@ pub(crate) fn number_of(rule: Rule) -> String {
 
 impl Finding {
     fn new(found: &Counterexample) -> Finding {
-        let workload = &found.token.case.workload;
         Finding {
             rule: number_of(found.broken.rule),
             title: found.broken.what.clone(),
             token: found.token.to_string(),
-            ops: workload.ops().len(),
+            ops: found.workload.len(),
             choices: found.token.trail.size().1,
             occurrences: 1,
             missing: found.missing.clone(),
-            workload: workload.ops().iter().map(ToString::to_string).collect(),
+            workload: found.workload.clone(),
             reproduced: found.reproduced,
         }
     }
@@ -113,26 +116,28 @@ impl Finding {
 impl Report {
     /// The report of an outcome that took `elapsed`.
     pub(crate) fn new(
-        engine: &Engine,
+        engine: &'static Engine,
         job: &Job,
-        workload: &str,
+        workload: (&str, usize),
         outcome: &Outcome,
         elapsed: Duration,
     ) -> Report {
         let (settings, tally) = (&job.campaign.settings, &outcome.tally);
         let count = |count: Option<u128>| count.map(|states| states.to_string());
         let seconds = elapsed.as_secs_f64();
-        let family = |(family, tally): &(highwater_sim::FailedSync, highwater_sim::Tally)| Family {
-            family: family.to_string(),
+        let family = |(failure, tally): &(highwater_sim::Failure, highwater_sim::Tally)| Family {
+            failure: failure.to_string(),
+            outside_the_promise: failure.outside_the_promise(),
             recoveries: tally.recoveries,
             exhaustive: tally.exhaustive && !tally.out_of_budget,
         };
         Report {
-            engine: engine.name,
+            engine: &engine.name,
             model: settings.model.to_string(),
-            workload: workload.to_string(),
-            operations: job.case.workload.ops().len(),
-            setup: job.case.setup.to_string(),
+            device: settings.device.to_string(),
+            workload: workload.0.to_string(),
+            operations: workload.1,
+            setup: if engine.is_piece() { String::new() } else { job.case.setup.to_string() },
             seed: settings.seed,
             crashes: settings.crashes,
             verdict: outcome.verdict.to_string(),
@@ -146,7 +151,7 @@ impl Report {
             recoveries_per_s: (outcome.recoveries as f64 / seconds.max(1e-9)) as u64,
             elapsed_s: (seconds * 1e3).round() / 1e3,
             control_caught: outcome.control_caught,
-            failed_syncs: outcome.failures.iter().map(family).collect(),
+            failures: outcome.failures.iter().map(family).collect(),
             reach: reach(engine, outcome),
             findings: outcome.counterexample.iter().map(Finding::new).collect(),
         }
@@ -168,7 +173,7 @@ impl Report {
 /// The counters of all explorations together.
 fn reach(engine: &Engine, outcome: &Outcome) -> BTreeMap<String, u64> {
     let mut reach: BTreeMap<String, u64> =
-        (engine.reaches)().into_iter().map(|what| (what.to_string(), 0)).collect();
+        engine.reaches().into_iter().map(|what| (what.to_string(), 0)).collect();
     let tallies = outcome.failures.iter().map(|(_, tally)| tally).chain([&outcome.tally]);
     for (what, count) in tallies.flat_map(|tally| &tally.reach) {
         *reach.entry((*what).to_string()).or_default() += count;

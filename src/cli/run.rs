@@ -6,7 +6,7 @@ use crate::human;
 use crate::out::{data, json, note, thousands};
 use crate::progress::Watch;
 use crate::report::Report;
-use highwater_models::{Case, Engine, Job, Outcome, Setup, Workload, engine, engines};
+use highwater_models::{Case, Engine, Job, Outcome, Setup, Workload, engines, matching};
 use highwater_sim::{Campaign, Model, Settings, Stage, Verdict};
 use std::io::Read;
 use std::path::Path;
@@ -17,7 +17,13 @@ const FILE_MAX: u64 = 64 << 20;
 
 /// Runs everything that was selected.
 pub(crate) fn run(args: &RunArgs) -> Done {
-    let engine = engine(&args.engine).ok_or_else(|| unknown_engine(&args.engine))?;
+    let engines = matching(&args.engine);
+    let Some(first) = engines.first() else { return Err(unknown_engine(&args.engine)) };
+    let own = args.workload.is_some() || args.ops.is_some();
+    if own && engines.iter().any(|engine| engine.is_piece()) {
+        let what = "brings its own workload: no --workload, no --ops";
+        return Err(Failure::usage(format!("{} {what}", first.name)));
+    }
     let (name, workload) = workload(args)?;
     if workload.ops().is_empty() {
         return Err(Failure::new(exit::NOTHING, format!("{name} has no operations")));
@@ -26,19 +32,26 @@ pub(crate) fn run(args: &RunArgs) -> Done {
     let case = Case { workload, setup };
     let mut reports = Vec::new();
     let mut codes = Vec::new();
-    for model in models(&args.model) {
-        let job = Job { campaign: campaign(args, model), case: case.clone() };
-        let (outcome, elapsed) = explore(args, engine, &job);
-        let report = Report::new(engine, &job, &name, &outcome, elapsed);
-        let text = human::report(&report, outcome.counterexample.as_ref(), &setup_in_words(&job));
-        if args.format == Format::Human {
-            note(&text);
+    for engine in engines {
+        for model in models(&args.model, engine) {
+            let job = Job { campaign: campaign(args, engine, model), case: case.clone() };
+            let (outcome, elapsed) = explore(args, engine, &job);
+            let workload = match engine.is_piece() {
+                true => ("its own", engine.workload().len()),
+                false => (name.as_str(), job.case.workload.ops().len()),
+            };
+            let report = Report::new(engine, &job, workload, &outcome, elapsed);
+            let setup = setup_in_words(engine, &job);
+            let text = human::report(&report, outcome.counterexample.as_ref(), &setup);
+            if args.format == Format::Human {
+                note(&text);
+            }
+            if let Some(dir) = &args.out {
+                keep_finding(dir, &report, &text)?;
+            }
+            codes.push(code(args, engine, model, &report, &outcome));
+            reports.push(report);
         }
-        if let Some(dir) = &args.out {
-            keep_finding(dir, &report, &text)?;
-        }
-        codes.push(code(args, &report, &outcome));
-        reports.push(report);
     }
     let document = match &reports[..] {
         [one] => json(one),
@@ -55,11 +68,16 @@ pub(crate) fn run(args: &RunArgs) -> Done {
 
 /// What to say of an engine that is not there.
 pub(crate) fn unknown_engine(name: &str) -> Failure {
-    let names: Vec<&str> = engines().iter().map(|engine| engine.name).collect();
-    Failure::usage(format!("there is no engine {name:?}: there is {}", names.join(", ")))
+    let count = engines().len();
+    let what = format!("there is no engine {name:?}: `highwater list engines` names all {count}");
+    if name.contains('*') { Failure::new(exit::NOTHING, what) } else { Failure::usage(what) }
 }
 
-fn models(args: &[Models]) -> Vec<Model> {
+/// The models that were asked for; else those of an engine's card; else the default.
+fn models(args: &[Models], engine: &Engine) -> Vec<Model> {
+    if args.is_empty() {
+        return if engine.is_piece() { engine.models.to_vec() } else { vec![Model::Posix] };
+    }
     let wanted = |model: &Model| {
         args.iter()
             .any(|arg| matches!(arg, Models::All) || matches!(arg, Models::One(m) if m == model))
@@ -70,7 +88,8 @@ fn models(args: &[Models]) -> Vec<Model> {
 /// The workload and what to call it.
 fn workload(args: &RunArgs) -> Result<(String, Workload), Failure> {
     let Some(path) = &args.workload else {
-        return Ok((format!("standard {}", args.ops), Workload::standard(args.ops.into())));
+        let ops = args.ops.unwrap_or(8);
+        return Ok((format!("standard {ops}"), Workload::standard(ops.into())));
     };
     let name = path.display().to_string();
     let bytes = if name == "-" {
@@ -96,28 +115,39 @@ fn workload(args: &RunArgs) -> Result<(String, Workload), Failure> {
     }
 }
 
-fn campaign(args: &RunArgs, model: Model) -> Campaign {
+/// What an engine is judged by, but for what the command line says.
+fn campaign(args: &RunArgs, engine: &Engine, model: Model) -> Campaign {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let usual = engine.campaign();
     let settings = Settings {
         model,
+        device: args.device.unwrap_or(usual.settings.device),
         crashes: args.crashes,
         seed: args.seed,
         node_limit: args.node_limit,
         deaf: args.drop_syncs,
         threads: args.threads.map_or(cores, usize::from),
-        ..Settings::default()
+        ..usual.settings
     };
-    let families = args.faults.iter().filter_map(|fault| match fault {
-        Faults::Sync(family) if !args.drop_syncs => Some(*family),
-        _ => None,
+    let asked = args.faults.iter().filter_map(|fault| match fault {
+        Faults::One(failure) => Some(*failure),
+        Faults::None => None,
     });
+    let failures = match (args.drop_syncs, args.faults.is_empty()) {
+        (true, _) => Vec::new(),
+        (false, true) => usual.failures,
+        (false, false) => asked.collect(),
+    };
     let control = !args.no_control && !args.drop_syncs;
-    Campaign { settings, failures: families.collect(), control }
+    Campaign { settings, failures, control }
 }
 
-fn setup_in_words(job: &Job) -> String {
+fn setup_in_words(engine: &Engine, job: &Job) -> String {
+    if engine.is_piece() {
+        return String::new();
+    }
     let Setup { durability, segment_size, .. } = &job.case.setup;
-    format!("mode {durability:?}, segments of {} bytes", thousands(segment_size))
+    format!(", mode {durability:?}, segments of {} bytes", thousands(segment_size))
 }
 
 /// Runs one job; the time is that of the exploration alone.
@@ -143,9 +173,16 @@ fn explore(args: &RunArgs, engine: &Engine, job: &Job) -> (Outcome, Duration) {
 }
 
 /// The exit code of one run.
-fn code(args: &RunArgs, report: &Report, outcome: &Outcome) -> u8 {
+fn code(
+    args: &RunArgs,
+    engine: &Engine,
+    model: Model,
+    report: &Report,
+    outcome: &Outcome,
+) -> u8 {
     let verdict = outcome.verdict;
     if let Some(expected) = args.expect {
+        let expected = expected.unwrap_or_else(|| engine.expected_under(model));
         return match exit::of(verdict) {
             _ if verdict == expected => exit::HELD,
             exit::HELD if verdict == Verdict::Inconclusive => exit::INCOMPLETE,
