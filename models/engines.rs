@@ -235,7 +235,10 @@ impl Engine {
                 let subject = exhibited(piece, twin);
                 let count = subject.acts().len();
                 if kept.iter().any(|nth| *nth >= count) {
-                    return Err(format!("the token's workload: {} has {count} operations", self.name));
+                    return Err(format!(
+                        "the token's workload: {} has {count} operations",
+                        self.name
+                    ));
                 }
                 let subject = subject.keeping(kept);
                 Ok(walk_twice(&subject, token, lines(subject.acts())))

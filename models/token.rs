@@ -86,9 +86,9 @@ const PIECE: &str = "piece";
 /// `hw1.<engine>.<model>.<fault>.<crashes>.<setup>.<workload>.<trail>`.
 ///
 /// It begins with its version. It holds letters, digits and `-._~` only, so it needs no quotes in a
-/// shell and no escapes in a URL: an engine's `/` is written `~`; so is what separates a model from
-/// its device, and a fault's `+`; a device's `=`, a fault's `:` and a trail's `:` are written `-`; a
-/// device's `,` and a trail's `/` `_`; a trail's `+` `~`.
+/// shell and no escapes in a URL. What stands for what: `~` for an engine's `/`, for what separates
+/// a model from its device, for a fault's and a trail's `+`; `-` for a device's `=`, a fault's `:`
+/// and a trail's `:`; `_` for a device's `,` and a trail's `/`.
 ///
 /// ```
 /// use highwater_models::Token;
@@ -297,7 +297,10 @@ mod tests {
             ("hw1", "this has 1 parts"),
             ("hw1.payload.posix.none.2.fsync_2048_2.p1-x16", "this has 7 parts"),
             ("hw1.payload.zfs.none.2.fsync_2048_2.p1-x16.p7_", "the token's model: no disk model"),
-            ("hw1.payload.posix.some.2.fsync_2048_2.p1-x16.p7_", "the token's fault: no fault"),
+            (
+                "hw1.payload.posix.some.2.fsync_2048_2.p1-x16.p7_",
+                "the token's fault: no failed-sync",
+            ),
             ("hw1.payload.posix.none.x.fsync_2048_2.p1-x16.p7_", "the token's crashes"),
             ("hw1.payload.posix.none.2.fsync.p1-x16.p7_", "the token's setup"),
             ("hw1.payload.posix.none.2.fsync_2048_2.z.p7_", "the token's workload: line 1, column"),

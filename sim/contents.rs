@@ -45,7 +45,10 @@ impl Disk {
         let end = size.min(offset.saturating_add(buf.len() as u64));
         let mut at = offset;
         while at < end {
-            let (sector, start) = ((at / self.device.sector as u64) as usize, (at % self.device.sector as u64) as usize);
+            let (sector, start) = (
+                (at / self.device.sector as u64) as usize,
+                (at % self.device.sector as u64) as usize,
+            );
             let count = (self.device.sector - start).min((end - at) as usize);
             let done = (at - offset) as usize;
             self.block(ino, sector, choices).copy(start, &mut buf[done..done + count]);
@@ -154,7 +157,10 @@ impl Disk {
         choices: &mut Choices,
     ) -> Vec<(usize, Id)> {
         let mut zeroed = Vec::new();
-        let (first, valid) = ((size / self.device.sector as u64) as usize, (size % self.device.sector as u64) as usize);
+        let (first, valid) = (
+            (size / self.device.sector as u64) as usize,
+            (size % self.device.sector as u64) as usize,
+        );
         let cells = self.file(ino).sectors.len();
         if valid > 0 && first < until && first < cells {
             let block = self.patch(ino, first, valid, valid, &[], choices);
@@ -204,9 +210,14 @@ impl Disk {
         let mut done = 0;
         let mut at = offset;
         while at < end {
-            let (sector, start) = ((at / self.device.sector as u64) as usize, (at % self.device.sector as u64) as usize);
+            let (sector, start) = (
+                (at / self.device.sector as u64) as usize,
+                (at % self.device.sector as u64) as usize,
+            );
             let count = (self.device.sector - start).min(buf.len() - done);
-            let valid = size.saturating_sub((sector * self.device.sector) as u64).min(self.device.sector as u64) as usize;
+            let valid = size
+                .saturating_sub((sector * self.device.sector) as u64)
+                .min(self.device.sector as u64) as usize;
             let bytes = &buf[done..done + count];
             let block = self.patch(ino, sector, valid, start, bytes, choices);
             let id = self.set_block(ino, sector, block, call);

@@ -55,7 +55,8 @@ impl Disk {
     pub(crate) fn kill(&self, under_way: Option<(&UnderWay<'_>, u32)>, call: u32) -> Disk {
         let mut disk = self.clone();
         if let Some((write, sectors)) = under_way {
-            let first_end = self.device.sector - (write.offset % self.device.sector as u64) as usize;
+            let first_end =
+                self.device.sector - (write.offset % self.device.sector as u64) as usize;
             let count = first_end + (sectors as usize - 1) * self.device.sector;
             let mut choices = Choices::enumerate();
             disk.write(write.ino, &write.buf[..count], write.offset, call, &mut choices);

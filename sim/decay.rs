@@ -100,7 +100,8 @@ impl Disk {
         size: u64,
         choices: &mut Choices,
     ) -> bool {
-        let valid = (size - (sector * self.device.sector) as u64).min(self.device.sector as u64) as u32;
+        let valid =
+            (size - (sector * self.device.sector) as u64).min(self.device.sector as u64) as u32;
         let astray = self.astray(ino, sector);
         let ways = match how {
             Decay::Flipped => valid,

@@ -324,11 +324,7 @@ pub(crate) fn seen_by(fs: &SimFs, settings: &Settings) -> Arc<dyn Vfs> {
 }
 
 /// What a life's result means, given what was done to its disk.
-pub(crate) fn judge(
-    result: &Result<(), Halt>,
-    fs: &SimFs,
-    settings: &Settings,
-) -> Option<Broken> {
+pub(crate) fn judge(result: &Result<(), Halt>, fs: &SimFs, settings: &Settings) -> Option<Broken> {
     let Err(halt) = result else { return None };
     let state = fs.lock();
     let happened = settings.failure == Some(Failure::Lying) || state.disk.to_fail.is_none();

@@ -29,6 +29,8 @@ mod hash;
 mod kv;
 #[cfg(test)]
 mod laws_tests;
+#[cfg(test)]
+mod medium_tests;
 mod model;
 mod names;
 mod order;

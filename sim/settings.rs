@@ -1,7 +1,7 @@
 //! What is explored, and how far.
 
-use crate::{Device, Failure, Model};
 use crate::disk::Disk;
+use crate::{Device, Failure, Model};
 
 /// Abilities of the disk that can be switched off, to ask what a bug takes to be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

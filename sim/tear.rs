@@ -101,9 +101,8 @@ impl Disk {
         let past = self.last_past()?;
         let cell = self.file(ino).sectors.get(sector)?;
         let status = &self.status[past.at..];
-        let kept = |v: &&crate::cell::Version<Block>| {
-            v.life == past.life && status[v.id as usize] == KEPT
-        };
+        let kept =
+            |v: &&crate::cell::Version<Block>| v.life == past.life && status[v.id as usize] == KEPT;
         let at = cell.versions.iter().rposition(|v| kept(&v))?;
         let id = cell.versions[at].id;
         if past.frozen.after(id).any(|later| status[later as usize] == KEPT) {

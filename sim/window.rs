@@ -101,8 +101,7 @@ impl Window {
     }
 
     fn print_now(&self, key: u64) -> u128 {
-        let change =
-            |a: &Accepted| a.effect.changes.iter().find(|c| c.0 == key).map(|c| c.2);
+        let change = |a: &Accepted| a.effect.changes.iter().find(|c| c.0 == key).map(|c| c.2);
         self.accepted.iter().rev().find_map(change).unwrap_or(0)
     }
 
@@ -312,7 +311,8 @@ impl Window {
     }
 
     fn names(&self, from: usize, to: usize) -> String {
-        let names: Vec<&str> = self.accepted[from..to].iter().map(|a| a.effect.name.as_str()).collect();
+        let names: Vec<&str> =
+            self.accepted[from..to].iter().map(|a| a.effect.name.as_str()).collect();
         names.join(", ")
     }
 }

@@ -10,13 +10,11 @@ mod piece;
 
 mod ack_1;
 
-pub use open::{Open, OPEN};
+pub use open::{OPEN, Open};
 pub use piece::Piece;
 
 /// The pieces, in the order of the catalogue.
-pub const PIECES: &[Piece] = &[
-    ack_1::PIECE,
-];
+pub const PIECES: &[Piece] = &[ack_1::PIECE];
 
 /// The piece with that id, such as `ack-1`.
 pub fn piece(id: &str) -> Option<&'static Piece> {

@@ -24,7 +24,10 @@ const fn clock(bug: &'static str, title: &'static str) -> Open {
 /// The bugs without a piece.
 pub const OPEN: &[Open] = &[
     threads("CKPT-10", "a manifest records a synced size larger than what was synced"),
-    threads("SYNC-1", "an inactive log leaves the list of logs to sync with its last append unsynced"),
+    threads(
+        "SYNC-1",
+        "an inactive log leaves the list of logs to sync with its last append unsynced",
+    ),
     threads("SYNC-2", "a failed leader sync surfaces only to the leader; the next one says Ok"),
     threads("RACE-1", "compaction renames the active log without the append lock"),
     threads("RACE-2", "a checkpoint releases the lock before its own file I/O"),

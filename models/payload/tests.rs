@@ -1,6 +1,8 @@
 use crate::{Case, PayloadSubject, Setup, Workload};
 use highwater::Durability;
-use highwater_sim::{Campaign, Explorer, FailedSync, Model, Rule, Settings, Subject, Verdict};
+use highwater_sim::{
+    Campaign, Explorer, FailedSync, Failure, Model, Rule, Settings, Subject, Verdict,
+};
 
 fn subject(text: &str, durability: Durability) -> PayloadSubject {
     let workload = text.parse().expect("a workload");
@@ -58,8 +60,9 @@ fn lost_syncs_are_noticed() {
 
 #[test]
 fn a_failed_sync_poisons_and_a_failed_checkpoint_need_not() {
-    for family in FailedSync::ALL {
-        let settings = Settings { failed_sync: Some(family), crashes: 1, ..Settings::default() };
+    for family in FailedSync::TOLD {
+        let settings =
+            Settings { failure: Some(Failure::Sync(family)), crashes: 1, ..Settings::default() };
         let tally =
             Explorer::new(settings).run(&subject("put 1 x16\ncheckpoint", Durability::Fsync));
         assert_eq!(tally.found, None, "{family}");
@@ -74,8 +77,8 @@ fn a_failed_sync_poisons_and_a_failed_checkpoint_need_not() {
 #[test]
 fn failed_syncs_are_survived_in_every_mode() {
     for durability in [Durability::Fsync, Durability::FlushOnly, Durability::None] {
-        for family in FailedSync::ALL {
-            let settings = Settings { failed_sync: Some(family), ..Settings::default() };
+        for family in FailedSync::TOLD {
+            let settings = Settings { failure: Some(Failure::Sync(family)), ..Settings::default() };
             let subject = subject("put 1 x16\ndeferred 2 x9\nflush\ndelete 1", durability);
             let tally = Explorer::new(settings).run(&subject);
             assert_eq!(tally.found, None, "{durability:?}, {family}");

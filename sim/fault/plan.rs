@@ -89,8 +89,8 @@ pub enum FaultEffect {
     Short(u64),
     /// `EINTR`: a signal came before anything happened.
     Eintr,
-    /// `keep-dirty`, `keep-new`, `revert` or `late`: a sync fails. A [`SimFs`](crate::SimFs) does what the
-    /// family says; on any other disk nothing happens.
+    /// `keep-dirty`, `keep-new`, `revert` or `late`: a sync fails. A [`SimFs`](crate::SimFs) does
+    /// what the family says; on any other disk nothing happens.
     FailedSync(FailedSync),
 }
 

@@ -59,13 +59,13 @@ pub(crate) enum Format {
 /// `highwater run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Engines to explore; * stands for anything
+    /// Engines to explore: museum/* for many
     #[arg(long, default_value = "payload", value_name = "NAME")]
     pub(crate) engine: String,
-    /// Disk models (list models), or all [default: posix; the museum's are on its cards]
+    /// Disk models, or all [default: posix]
     #[arg(long, value_name = "MODEL", value_delimiter = ',')]
     pub(crate) model: Vec<Models>,
-    /// Sectors, torn writes: like sector=4096,tear=prefix
+    /// Such as sector=4096,tear=prefix
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<Device>,
     /// Operations to run, as text or JSON; - for stdin
@@ -100,10 +100,10 @@ pub(crate) struct RunArgs {
     /// Drop every sync, and show what breaks
     #[arg(long, conflicts_with_all = ["no_control", "faults"])]
     pub(crate) drop_syncs: bool,
-    /// What else may fail (list faults), or none [default: keep-dirty,keep-new,revert]
+    /// What else fails (see list faults)
     #[arg(long, value_name = "FAULTS", value_delimiter = ',')]
     pub(crate) faults: Vec<Faults>,
-    /// Exit 0 if every verdict is this one, or the one its card states
+    /// Exit 0 if all answer like this, or as stated
     #[arg(long, value_name = "VERDICT", value_parser = verdict, num_args = 0..=1)]
     pub(crate) expect: Option<Option<Verdict>>,
     /// Exit 5 unless every crash state was covered

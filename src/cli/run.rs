@@ -173,13 +173,7 @@ fn explore(args: &RunArgs, engine: &Engine, job: &Job) -> (Outcome, Duration) {
 }
 
 /// The exit code of one run.
-fn code(
-    args: &RunArgs,
-    engine: &Engine,
-    model: Model,
-    report: &Report,
-    outcome: &Outcome,
-) -> u8 {
+fn code(args: &RunArgs, engine: &Engine, model: Model, report: &Report, outcome: &Outcome) -> u8 {
     let verdict = outcome.verdict;
     if let Some(expected) = args.expect {
         let expected = expected.unwrap_or_else(|| engine.expected_under(model));

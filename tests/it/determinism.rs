@@ -2,8 +2,8 @@
 
 use highwater_models::{Case, PayloadSubject, Workload};
 use highwater_sim::{
-    Campaign, Explorer, FailedSync, Model, Report, Settings, Subject, Tally, Verdict, WithoutSync,
-    Wrapped,
+    Campaign, Explorer, FailedSync, Failure, Model, Report, Settings, Subject, Tally, Verdict,
+    WithoutSync, Wrapped,
 };
 use highwater_vfs::{OpenMode, Vfs, read_full_at};
 use std::path::Path;
@@ -22,7 +22,7 @@ fn explored(subject: &impl Subject, settings: &Settings) -> Tally {
 }
 
 /// All that a report says.
-fn figures<S>(report: &Report<S>) -> (Verdict, Tally, Vec<(FailedSync, Tally)>, Option<bool>) {
+fn figures<S>(report: &Report<S>) -> (Verdict, Tally, Vec<(Failure, Tally)>, Option<bool>) {
     (report.verdict, report.tally.clone(), report.failures.clone(), report.control_caught)
 }
 

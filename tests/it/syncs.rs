@@ -8,8 +8,8 @@ mod stack;
 use highwater::{Error, Options, PayloadStore};
 use highwater_models::{Case, PayloadSubject};
 use highwater_sim::{
-    Campaign, Choices, FailedSync, Finding, Model, Pattern, Settings, SimFs, SyncKind, Verdict,
-    WithoutSync, Wrapped,
+    Campaign, Choices, FailedSync, Failure, Finding, Model, Pattern, Settings, SimFs, SyncKind,
+    Verdict, WithoutSync, Wrapped,
 };
 use highwater_vfs::{OpenMode, Vfs, read_exact_at, write_all_at};
 use stack::{Site, site};
@@ -57,8 +57,11 @@ fn layers() -> Vec<(String, Settings)> {
         ("power loss".into(), Settings { kill: false, ..one.clone() }),
         ("kill".into(), Settings { power: false, ..one.clone() }),
     ];
-    for family in FailedSync::ALL {
-        layers.push((family.to_string(), Settings { failed_sync: Some(family), ..one.clone() }));
+    for family in FailedSync::TOLD {
+        layers.push((
+            family.to_string(),
+            Settings { failure: Some(Failure::Sync(family)), ..one.clone() },
+        ));
     }
     layers.push(("second crash".into(), Settings { crashes: 2, ..one }));
     layers

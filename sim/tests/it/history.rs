@@ -97,8 +97,7 @@ pub(crate) const NARROW: Taste =
     Taste { paths: &["a", "b", "d/a"], sizes: &[1, 50, 200, 512, 600], ..WIDE };
 /// What one file leaves on the medium the next one may find.
 pub(crate) const REUSING: Taste = Taste { paths: &["a", "b"], reuse: true, ..NARROW };
-pub(crate) const FAILING: Taste =
-    Taste { failures: &[FailedSync::KeepDirty, FailedSync::KeepNew, FailedSync::Revert], ..NARROW };
+pub(crate) const FAILING: Taste = Taste { failures: &FailedSync::ALL, ..NARROW };
 
 fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
     from[rng.below(from.len() as u64) as usize]

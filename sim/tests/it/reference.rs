@@ -2,7 +2,7 @@
 //! of the simulator: one flat list of events, explicit edges, and states by brute force.
 
 use crate::history::{Coins, Op, Target, bytes_of};
-use highwater_sim::Model;
+use highwater_sim::{FailedSync, Model};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -67,7 +67,10 @@ pub(crate) struct Reference {
     /// What the running programs see.
     pub(crate) cache: Disk,
     pub(crate) is_dir: Vec<bool>,
-    handles: Vec<Ino>,
+    /// Each with how many errors of its file it was told of.
+    handles: Vec<(Ino, u32)>,
+    /// How many errors there were of a file or directory, and whether the last was told.
+    errors: BTreeMap<Ino, (u32, bool)>,
     /// The last bytes of each sector of the inode removed, replaced or cut last.
     pub(crate) stale: BTreeMap<u64, Bytes>,
     /// How many holes a sync has pinned.
@@ -91,6 +94,7 @@ impl Reference {
             cache: disk,
             is_dir,
             handles: Vec::new(),
+            errors: BTreeMap::new(),
             stale: BTreeMap::new(),
             pinned: 0,
             forced: BTreeMap::new(),
@@ -151,8 +155,27 @@ impl Reference {
     fn target(&self, at: &Target) -> Option<Ino> {
         match at {
             Target::Path(path) => self.file(path),
-            Target::Handle(n) => self.handles.get(*n).copied(),
+            Target::Handle(n) => self.handles.get(*n).map(|handle| handle.0),
         }
+    }
+
+    /// An error is told once through every handle that was open when it happened; one that is
+    /// opened later is told only if nobody was.
+    fn told(&mut self, ino: Ino, at: Option<&Target>) -> Option<()> {
+        let &mut (times, ref mut told) = self.errors.entry(ino).or_default();
+        let knows = match at {
+            Some(Target::Handle(n)) => std::mem::replace(&mut self.handles[*n].1, times),
+            _ if *told => times,
+            _ => 0,
+        };
+        *told |= knows != times;
+        (knows == times).then_some(())
+    }
+
+    fn fails(&mut self, ino: Ino, at: Option<&Target>, family: FailedSync) -> Option<()> {
+        let (times, told) = self.errors.entry(ino).or_default();
+        (*times, *told) = (*times + 1, false);
+        if family == FailedSync::Late { Some(()) } else { self.told(ino, at) }
     }
 
     /// Carries out a call; `None` if it fails. Coins decide what a failed sync loses.
@@ -160,7 +183,7 @@ impl Reference {
         match op {
             Op::Create(path) => {
                 let ino = self.link_new(path, false)?;
-                self.handles.push(ino);
+                self.handles.push((ino, 0));
             }
             Op::Mkdir(path) => drop(self.link_new(path, true)?),
             Op::Write { at, offset, len, tag } => {
@@ -174,18 +197,27 @@ impl Reference {
                 self.frees(ino);
                 self.issue_names(&[(dir, name, None)], &[ino]);
             }
-            Op::Sync(at) => self.sync_file(self.target(at)?),
-            Op::SyncDir(dir) => self.sync_dir(self.find(dir).filter(|d| self.is_dir[*d])?),
+            Op::Sync(at) => {
+                let ino = self.target(at)?;
+                self.sync_file(ino);
+                self.told(ino, Some(at))?;
+            }
+            Op::SyncDir(dir) => {
+                let dir = self.find(dir).filter(|d| self.is_dir[*d])?;
+                self.sync_dir(dir);
+                self.told(dir, None)?;
+            }
             Op::FailSync(at, family) => {
-                let covered = self.covered_by_file(self.target(at)?);
+                let ino = self.target(at)?;
+                let covered = self.covered_by_file(ino);
                 self.fail(&covered, *family, coins);
-                return None;
+                self.fails(ino, Some(at), *family)?;
             }
             Op::FailSyncDir(dir, family) => {
                 let dir = self.find(dir).filter(|d| self.is_dir[*d])?;
                 let covered = self.covered_by_dir(dir);
                 self.fail(&covered, *family, coins);
-                return None;
+                self.fails(dir, None, *family)?;
             }
             Op::Kill => self.handles.clear(), // the cache stays
         }
