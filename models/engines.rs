@@ -5,8 +5,8 @@ use crate::payload::{GOES_ON, POISONED};
 use crate::{Case, PayloadSubject, Task, Token};
 use highwater::Row;
 use highwater_sim::{
-    Broken, Campaign, Easy, Failure, Model, Replayed, Report, Rule, Settings, Stage, Subject,
-    Tally, Verdict, replay,
+    Broken, Campaign, Easy, Failure, Model, Remedy, Replayed, Report, Rule, Settings, Stage,
+    Subject, Tally, Verdict, replay,
 };
 use std::sync::LazyLock;
 
@@ -32,6 +32,8 @@ pub struct Counterexample {
     pub workload: Vec<String>,
     /// The changes that had to be durable and were not, each with the sync that is missing.
     pub missing: Vec<String>,
+    /// Which syncs would have kept the promise; `None` if that is not known.
+    pub remedy: Option<Remedy>,
     /// Whether two walks did the same.
     pub reproduced: bool,
 }
@@ -278,6 +280,7 @@ fn run<S: Subject + Clone>(
             token: Token::new(name, &finding.settings, task, finding.trail.clone()),
             workload,
             missing: finding.missing(),
+            remedy: finding.remedy,
             broken: finding.broken,
             replayed: finding.replayed,
             reproduced: finding.reproduced,

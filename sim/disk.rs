@@ -10,7 +10,7 @@
 use crate::cell::{Block, Cell, Decider};
 use crate::decay::Decayed;
 use crate::model::Model;
-use crate::order::{CellRef, Id, Ino, Past, Pending, Status};
+use crate::order::{CellRef, Event, Id, Ino, Past, Pending, Status};
 use crate::syncs::Owed;
 use crate::{Choices, Device, Failure, Layers};
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +62,8 @@ pub(crate) struct Disk {
     pub(crate) pending: Pending,
     pub(crate) pasts: Vec<Past>,
     pub(crate) status: Vec<Status>,
+    /// What a failed sync lost: in no order any more, kept only to be named.
+    pub(crate) lost: Vec<Event>,
     /// One thing may still fail, in this way, in a life that allows it.
     pub(crate) to_fail: Option<Failure>,
     /// What has decayed.
@@ -100,6 +102,7 @@ impl Disk {
             pending: Pending::default(),
             pasts: Vec::new(),
             status: Vec::new(),
+            lost: Vec::new(),
             to_fail: None,
             decayed: None,
             unreadable: None,

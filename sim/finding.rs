@@ -2,7 +2,8 @@
 //! the simplest choices that break the same promise, walked twice, with the change that was lost.
 
 use crate::explore::Explorer;
-use crate::promise::Broken;
+use crate::promise::{Broken, Rule};
+use crate::remedy::{Patient, Remedy};
 use crate::replay::{Lost, Replayed, replay};
 use crate::subject::Subject;
 use crate::trail::Trail;
@@ -24,6 +25,8 @@ pub struct Finding<S> {
     pub replayed: Replayed,
     /// Whether two walks along the trail did the same and broke the same promise.
     pub reproduced: bool,
+    /// Which syncs would have kept the promise; `None` if that was not asked or is not known.
+    pub remedy: Option<Remedy>,
 }
 
 /// Recoveries that one attempt to shrink may cost in a unit of work.
@@ -37,6 +40,7 @@ fn attempt<S: Subject>(subject: &S, settings: &Settings, broken: &Broken) -> Opt
 
 /// Shrinks what was found for `subject` under `settings`.
 pub fn shrink<S: Subject + Clone>(subject: &S, settings: &Settings, found: &Found) -> Finding<S> {
+    let whole = (subject, settings);
     let mut subject = subject.clone();
     let mut settings = settings.clone();
     let mut found = found.clone();
@@ -57,11 +61,21 @@ pub fn shrink<S: Subject + Clone>(subject: &S, settings: &Settings, found: &Foun
         break;
     }
     let trail = simplest(&subject, &settings, &found);
-    let first = replay(&subject, &settings, &trail);
-    let second = replay(&subject, &settings, &trail);
+    let blind = Settings { locate: None, ..settings.clone() };
+    let first = replay(&subject, &blind, &trail);
+    let second = replay(&subject, &blind, &trail);
     let broken = first.broken.clone().unwrap_or_else(|| found.broken.clone());
     let reproduced = first == second && first.broken.is_some() && first.diverged.is_none();
-    Finding { broken, subject, settings, trail, replayed: first, reproduced }
+    let patient = Patient { small: (&subject, &blind), whole };
+    let remedy = if reproduced { patient.remedy(&trail, &first, broken.rule) } else { None };
+    let mut replayed = first;
+    if settings.locate.is_some() {
+        let places = replay(&subject, &settings, &trail).lost;
+        for (lost, with_place) in replayed.lost.iter_mut().zip(places) {
+            lost.at = with_place.at;
+        }
+    }
+    Finding { broken, subject, settings, trail, replayed, reproduced, remedy }
 }
 
 /// Sets choices to 0, the newest value, wherever the same promise still breaks.
@@ -96,11 +110,21 @@ fn simplest<S: Subject>(subject: &S, settings: &Settings, found: &Found) -> Trai
 }
 
 impl<S> Finding<S> {
-    /// The changes that had to be durable and were not: `call`, and the sync that was missing.
+    /// The changes that had to be durable and were not: the call and its line, what it had to
+    /// precede, and the sync that was missing.
     pub fn missing(&self) -> Vec<String> {
         let edge = |lost: &Lost| {
-            let what = self.broken.what.as_str();
-            format!("`{}` must be durable before: {what} ({} is missing)", lost.call, lost.sync)
+            let before = match &lost.outlived_by {
+                Some(later) => format!("`{later}`"),
+                None => match self.broken.rule {
+                    Rule::P1Loss => "its acknowledgement".into(),
+                    Rule::P10Visibility | Rule::P7Idempotence => "anybody has seen it".into(),
+                    _ => "what relies on it".into(),
+                },
+            };
+            let at = lost.at.as_ref().map_or(String::new(), |at| format!(" at {at}"));
+            let (call, sync, why) = (&lost.call, lost.sync, lost.allowed_by);
+            format!("`{call}`{at} must be durable before {before}: no {sync} covered it ({why})")
         };
         self.replayed.lost.iter().map(edge).collect()
     }
@@ -110,8 +134,11 @@ impl<S> fmt::Display for Finding<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: {}", self.broken.rule, self.broken.what)?;
         write!(f, "{}", self.replayed.trace)?;
-        for lost in &self.replayed.lost {
-            writeln!(f, "lost: {} (life {}; no {} kept it)", lost.call, lost.life + 1, lost.sync)?;
+        for missing in self.missing() {
+            writeln!(f, "missing: {missing}")?;
+        }
+        if let Some(remedy) = &self.remedy {
+            writeln!(f, "remedy: {remedy}")?;
         }
         writeln!(f, "trail: {}", self.trail)
     }

@@ -37,6 +37,7 @@ pub(crate) struct State {
     pub(crate) choices: Choices,
     pub(crate) watch: Option<Box<dyn Watch>>,
     pub(crate) trace: Option<Trace>,
+    pub(crate) locate: Option<fn() -> Option<String>>,
     pub(crate) calls: u32,
     pub(crate) syncs: u32,
     /// Syncs say `Ok` and do nothing: the control.
@@ -95,6 +96,7 @@ impl SimFs {
             choices,
             watch: None,
             trace: None,
+            locate: None,
             calls: 0,
             syncs: 0,
             deaf: false,
@@ -219,7 +221,9 @@ impl State {
 
     pub(crate) fn note(&mut self, text: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
-            trace.call(self.calls.saturating_sub(1), text());
+            let number = self.calls.saturating_sub(1);
+            trace.call(number, text());
+            trace.made_at(number, self.locate.and_then(|locate| locate()));
         }
     }
 }

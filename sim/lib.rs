@@ -9,6 +9,7 @@
 //! This crate knows no engine. It reads no clock, no environment, no global and no unordered map:
 //! the same subject and settings give the same report, on one thread and on ten.
 
+mod audit;
 mod branch;
 mod campaign;
 mod cell;
@@ -36,6 +37,7 @@ mod names;
 mod order;
 mod promise;
 mod record;
+mod remedy;
 mod replay;
 mod rng;
 mod settings;
@@ -48,6 +50,7 @@ mod trail;
 mod window;
 mod without;
 
+pub use audit::{Audited, SiteOf, audit};
 pub use campaign::{Campaign, Report, Stage, Verdict, progress_of};
 pub use choices::{Choice, Choices, Pattern};
 pub use count::Count;
@@ -61,6 +64,7 @@ pub use fs::SimFs;
 pub use kv::{Act, Changes, Kv};
 pub use model::{FailedSync, Model};
 pub use promise::{Broken, Level, Promise, Rule, fingerprint_of};
+pub use remedy::{Insertion, Remedy};
 pub use replay::{Lost, Replayed, replay};
 pub use rng::Rng;
 pub use settings::{Layers, Settings};

@@ -3,12 +3,12 @@
 use crate::disk::Disk;
 use crate::explore::{judge, live_safely, seen_by};
 use crate::fs::{Moment, SimFs};
-use crate::order::{CellRef, DROPPED};
+use crate::order::{CellRef, DROPPED, Event, KEPT};
 use crate::promise::Broken;
 use crate::record::{Recorder, Taking};
 use crate::subject::{Life, Subject, Told};
 use crate::trail::{CrashKind, Trail};
-use crate::{Choices, Settings, Trace};
+use crate::{CallKind, Choices, Settings, Trace};
 use std::cell::RefCell;
 
 /// A change that a crash took away, in the lives of a trail.
@@ -20,6 +20,20 @@ pub struct Lost {
     pub call: String,
     /// The sync that would have kept it.
     pub sync: &'static str,
+    /// A later change that survived it, if one did.
+    pub outlived_by: Option<String>,
+    /// Which freedom of the disk model allowed it.
+    pub allowed_by: &'static str,
+    /// The line of the engine that made the call, if anybody can say.
+    pub at: Option<String>,
+}
+
+impl Lost {
+    /// Whether a call of this kind made the change.
+    pub(crate) fn is_by(&self, kind: CallKind) -> bool {
+        let word = self.call.split(' ').next().unwrap_or_default();
+        word == kind.to_string().replace('-', "_")
+    }
 }
 
 /// What a trail does.
@@ -63,6 +77,7 @@ pub fn replay<S: Subject>(subject: &S, settings: &Settings, trail: &Trail) -> Re
             let mut state = fs.lock();
             state.deaf = settings.is_deaf();
             state.trace = Some(trace);
+            state.locate = settings.locate;
             state.watch = Some(Box::new(recorder.clone()));
             state.may_fail = settings.may_fail(nth as u32, last);
         }
@@ -122,22 +137,52 @@ pub fn replay<S: Subject>(subject: &S, settings: &Settings, trail: &Trail) -> Re
     Replayed { broken: None, trace, lost, diverged, trail: walked }
 }
 
-/// Names what of former lives is dropped on `disk`.
+/// Names what of former lives is dropped on `disk`, and what a failed sync lost.
 fn note_lost(disk: &Disk, trace: &Trace, lost: &mut Vec<Lost>) {
-    for past in &disk.pasts {
-        for event in past.frozen.events() {
-            if event.alternatives == 0 && disk.status[past.at + event.id as usize] == DROPPED {
-                let life = event.call.0 as usize;
-                let sync = match event.cells[0] {
-                    Some(CellRef::Name(..)) => "sync_dir",
-                    _ => "sync",
-                };
-                let call = trace.text(life, event.call.1).unwrap_or("a change").to_string();
-                let entry = Lost { life, call, sync };
-                if !lost.contains(&entry) {
-                    lost.push(entry);
-                }
-            }
+    let name = |event: &Event| {
+        trace.text(event.call.0 as usize, event.call.1).unwrap_or("a change").to_string()
+    };
+    let mut add = |event: &Event, outlived_by: Option<&Event>, allowed_by| {
+        let (life, call) = (event.call.0 as usize, name(event));
+        let sync = match event.cells[0] {
+            Some(CellRef::Name(..)) => "sync_dir",
+            _ => "sync",
+        };
+        let outlived_by = outlived_by.map(name).filter(|later| *later != call);
+        let at = trace.place(life, event.call.1).map(str::to_string);
+        if !lost.iter().any(|l| (l.life, &l.call) == (life, &call)) {
+            lost.push(Lost { life, call, sync, outlived_by, allowed_by, at });
         }
+    };
+    for past in &disk.pasts {
+        let is = |event: &Event, status| {
+            event.alternatives == 0 && disk.status[past.at + event.id as usize] == status
+        };
+        let kept = || past.frozen.events().filter(|event| is(event, KEPT));
+        for event in past.frozen.events().filter(|event| is(event, DROPPED)) {
+            let later = kept().find(|later| later.id > event.id);
+            add(event, later, freedom(event, later));
+        }
+    }
+    for event in &disk.lost {
+        add(event, None, "a failed sync loses what it would have covered");
+    }
+}
+
+/// The freedom of a disk model that lets `later` survive without `event`: a row of the table in
+/// `docs/fault-model.md`.
+fn freedom(event: &Event, later: Option<&Event>) -> &'static str {
+    use CellRef::{Length, Name, Sector};
+    let Some(later) = later else { return "what no sync has covered may be lost" };
+    let same = event.cells[0].map(CellRef::ino) == later.cells[0].map(CellRef::ino);
+    match (event.cells[0], later.cells[0]) {
+        (Some(Sector(..)), Some(Length(_))) if same => "no order of data before the size",
+        (Some(Sector(..)), Some(Name(..))) => "no order of data before the rename or the name",
+        (Some(Sector(..)), _) => "no order of overwrites with anything else",
+        (Some(Length(_)), Some(Name(..))) => "no order of a file's length with its links",
+        (Some(Name(..)), Some(Name(..))) if same => "no order of the operations of one directory",
+        (Some(Name(..)), Some(Name(..)) | Some(Length(_))) => "no order of all metadata",
+        (Some(Name(..)), _) => "no order of names before data",
+        _ => "no order of all metadata",
     }
 }

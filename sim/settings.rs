@@ -54,6 +54,9 @@ pub struct Settings {
     pub unit_limit: u64,
     /// Threads that share the work; the report is the same for any number.
     pub threads: usize,
+    /// Says which line of the engine is calling. It is asked while a shrunk trail is walked, never
+    /// while the explorer explores.
+    pub locate: Option<fn() -> Option<String>>,
 }
 
 impl Default for Settings {
@@ -73,6 +76,7 @@ impl Default for Settings {
             seed: 1,
             unit_limit: u64::MAX,
             threads: 1,
+            locate: None,
         }
     }
 }

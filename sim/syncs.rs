@@ -175,6 +175,7 @@ impl Disk {
                 self.lose(cell, event.id);
             }
         }
+        self.lost.extend(&events);
         self.pending.remove(&lost, true);
         self.pending.close_down(&mut durable);
         self.settle(&mut durable);

@@ -1,12 +1,15 @@
 //! What happened, as text: the calls of every life. Kept only on a replay, and compared between
 //! two replays of one finding.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The calls of a run, life by life.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     lives: Vec<Vec<(u32, String)>>,
+    /// Which line of the engine made which call of which life, if anybody can say.
+    places: BTreeMap<(usize, u32), String>,
 }
 
 impl Trace {
@@ -20,6 +23,16 @@ impl Trace {
             self.begin();
         }
         self.lives.last_mut().expect("a life has begun").push((number, text));
+    }
+
+    pub(crate) fn made_at(&mut self, number: u32, place: Option<String>) {
+        let life = self.lives.len().saturating_sub(1);
+        self.places.extend(place.map(|place| ((life, number), place)));
+    }
+
+    /// The line of the engine that made a call.
+    pub(crate) fn place(&self, life: usize, call: u32) -> Option<&str> {
+        self.places.get(&(life, call)).map(String::as_str)
     }
 
     /// A remark between calls: an operation that begins, an acknowledgement, a crash.
