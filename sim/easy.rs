@@ -163,6 +163,10 @@ impl Easy {
         match act {
             Act::Get(key) => {
                 let value = engine.get(*key).map_err(failed)?;
+                life.remark(|| match &value {
+                    Some(value) => format!("answered {} bytes", value.len()),
+                    None => "answered nothing".to_string(),
+                });
                 return Ok(life.told.tell(|window| window.saw(*key, value.as_deref()))?);
             }
             Act::Reopen => {

@@ -144,7 +144,9 @@ impl Shared {
             return sim.fails(true).then(|| {
                 sim.failed += u32::from(error);
                 let fault = Fault { call, nth, what };
-                sim.note(|| format!("the next call: {fault}"));
+                if let Some(trace) = &mut sim.trace {
+                    trace.remark(format!("the next {call} fails: {what}"));
+                }
                 fault
             });
         }

@@ -244,6 +244,36 @@ fn w2_what_recovery_shows_is_promised_from_then_on() {
     assert_eq!(lost.rule, Rule::P1Loss);
 }
 
+/// W1: what no caller was told and a reader saw is another promise (P10) than an acknowledgement.
+#[test]
+fn w1_what_a_reader_saw_is_not_what_callers_were_told() {
+    let mut window = Window::default();
+    window.attempt(&Effect::new("told".into(), vec![(1, Some(vec![1]))]));
+    window.acknowledge(Level::Durable);
+    window.attempt(&Effect::new("seen".into(), vec![(2, Some(vec![2]))]));
+    window.saw(2, Some(&[2])).expect("it may be shown");
+    window.power_cut();
+    let only_told = Map::from([(1, vec![1])]);
+    let mut shown = Recovered::default();
+    shown.add(1, &[1]);
+    let lost = window.clone().land(shown, || Ok(only_told)).expect_err("it was seen");
+    assert_eq!(lost.rule, Rule::P10Visibility);
+    let lost = window.land(Recovered::default(), || Ok(Map::new())).expect_err("it was told");
+    assert_eq!(lost.rule, Rule::P1Loss);
+}
+
+/// W3: an operation that failed was not promised, and is not named among what was lost.
+#[test]
+fn w3_what_failed_is_not_named_among_what_was_lost() {
+    let mut window = Window::default();
+    window.attempt(&Effect::new("failed".into(), vec![(1, Some(vec![1]))]));
+    window.failed();
+    window.attempt(&Effect::new("told".into(), vec![(2, Some(vec![2]))]));
+    window.acknowledge(Level::Durable);
+    let lost = window.land(Recovered::default(), || Ok(Map::new())).expect_err("it was told");
+    assert_eq!(lost.what, "promised and lost: told");
+}
+
 #[test]
 fn the_root_is_the_first_inode() {
     assert!(Disk::new(Model::Strict).is_dir(ROOT));

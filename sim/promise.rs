@@ -54,7 +54,8 @@ impl fmt::Display for Rule {
 impl Rule {
     /// Whether something that was there is not there as it was.
     pub(crate) fn is_loss(self) -> bool {
-        matches!(self, Rule::P1Loss | Rule::P2Prefix | Rule::P7Idempotence | Rule::P8Progress)
+        use Rule::*;
+        matches!(self, P1Loss | P2Prefix | P7Idempotence | P8Progress | P10Visibility)
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! Invariants
 //! - W1: flushed and durable never exceed the operations accepted, and durable never exceeds
-//!   flushed.
+//!   flushed; what callers were told never exceeds flushed.
 //! - W2: after recovery the state shown is a promise: all of it must survive whatever comes (P7,
 //!   P9, P10).
 //! - W3: an operation that failed is unknown: whole, in or out, and as recovery showed it from then
@@ -83,6 +83,8 @@ pub struct Window {
     accepted: Vec<Accepted>,
     flushed: usize,
     durable: usize,
+    /// Of the flushed ones, those whose callers were told; the others were only seen by a reader.
+    told: usize,
 }
 
 impl Window {
@@ -120,7 +122,7 @@ impl Window {
     /// that came before, or the state would not be a prefix).
     pub fn acknowledge(&mut self, level: Level) {
         if level >= Level::Flushed {
-            self.flushed = self.accepted.len();
+            (self.flushed, self.told) = (self.accepted.len(), self.accepted.len());
         }
         if level >= Level::Durable {
             self.durable = self.accepted.len();
@@ -132,6 +134,7 @@ impl Window {
     fn check_invariants(&self) {
         assert!(self.durable <= self.flushed, "W1: durable beyond flushed");
         assert!(self.flushed <= self.accepted.len(), "W1: flushed beyond accepted");
+        assert!(self.told <= self.flushed, "W1: told beyond flushed");
     }
 
     /// The state after the first `count` operations.
@@ -174,6 +177,7 @@ impl Window {
         }
         self.accepted.iter_mut().for_each(|a| a.failed = false); // W3
         (self.flushed, self.durable) = (self.accepted.len(), self.accepted.len()); // W2
+        self.told = self.accepted.len();
         Ok(())
     }
 
@@ -194,6 +198,7 @@ impl Window {
             accepted.failed &= out.contains(&nth);
         }
         (self.flushed, self.durable) = (self.flushed.max(count), self.durable.max(count));
+        self.told = self.told.max(count);
         Ok(())
     }
 
@@ -252,7 +257,11 @@ impl Window {
         let all = self.accepted.len();
         if let Some(count) = (0..self.flushed).rev().find(|&n| self.state_after(n) == *got) {
             let lost = self.names(count, self.flushed);
-            let broken = Broken::new(Rule::P1Loss, format!("promised and lost: {lost}"));
+            let broken = if count < self.told {
+                Broken::new(Rule::P1Loss, format!("promised and lost: {lost}"))
+            } else {
+                Broken::new(Rule::P10Visibility, format!("seen by a reader and lost: {lost}"))
+            };
             return Broken { short_by: self.flushed - count, ..broken };
         }
         for (key, value) in got {
@@ -310,9 +319,10 @@ impl Window {
         None
     }
 
+    /// The operations between two states, but for those that are known to have failed.
     fn names(&self, from: usize, to: usize) -> String {
-        let names: Vec<&str> =
-            self.accepted[from..to].iter().map(|a| a.effect.name.as_str()).collect();
+        let kept = self.accepted[from..to].iter().filter(|a| !a.failed);
+        let names: Vec<&str> = kept.map(|a| a.effect.name.as_str()).collect();
         names.join(", ")
     }
 }
@@ -320,11 +330,13 @@ impl Window {
 impl Promise for Window {
     fn power_cut(&mut self) {
         self.flushed = self.durable;
+        self.told = self.told.min(self.durable);
     }
 
     fn fingerprint(&self) -> u128 {
         let mut print = Fingerprint::default();
         print.add((self.durable as i64 - self.flushed as i64) as u64);
+        print.add((self.flushed - self.told) as u64);
         let allowed = self.flushed..=self.accepted.len();
         allowed.for_each(|n| print.add_wide(self.print_after(n)));
         // What may be left out shows in what is left.

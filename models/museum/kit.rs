@@ -1,6 +1,10 @@
 //! What the pieces share: records and their checksummed frames, small files replaced whole, and a
 //! log that every life begins anew. All of it is correct; the bugs are in the pieces.
 
+mod latch;
+
+pub(crate) use latch::Latch;
+
 use highwater_sim::{FailedSync, Failure};
 use highwater_vfs::{File, OpenMode, Vfs, read_full_at, write_all_at};
 use std::collections::BTreeMap;
@@ -244,9 +248,9 @@ pub(crate) fn numbers(disk: &Disk, prefix: &str) -> io::Result<Vec<u64>> {
 /// counts. The file's number seeds the checksums.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
-    file: Arc<dyn File>,
-    number: u64,
-    end: u64,
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) number: u64,
+    pub(crate) end: u64,
 }
 
 impl Log {
@@ -265,7 +269,8 @@ impl Log {
         Ok((state, log))
     }
 
-    fn fresh(disk: &Disk, number: u64, state: &State) -> io::Result<Log> {
+    /// A log that begins with a copy of the state.
+    pub(crate) fn fresh(disk: &Disk, number: u64, state: &State) -> io::Result<Log> {
         let file = disk.open(format!("log.{number}").as_ref(), OpenMode::CreateNew)?;
         let mut log = Log { file, number, end: 0 };
         log.write(&base(number, state))?;

@@ -9,12 +9,56 @@ mod open;
 mod piece;
 
 mod ack_1;
+mod ack_3;
+mod ack_6;
+mod ack_7;
+mod atom_2;
+mod atom_5;
+mod dir_1;
+mod dir_5;
+mod dir_7;
+mod err_1;
+mod err_4;
+mod err_5;
+mod ioe_1;
+mod ioe_2;
+mod ioe_4;
+mod ioe_5;
+mod tail_10;
+mod tail_3;
+mod tail_5;
+mod tail_7;
+mod tail_9;
+mod vis_1;
 
 pub use open::{OPEN, Open};
 pub use piece::Piece;
 
 /// The pieces, in the order of the catalogue.
-pub const PIECES: &[Piece] = &[ack_1::PIECE];
+pub const PIECES: &[Piece] = &[
+    ack_1::PIECE,
+    ack_3::PIECE,
+    ack_6::PIECE,
+    ack_7::PIECE,
+    dir_1::PIECE,
+    dir_5::PIECE,
+    dir_7::PIECE,
+    err_1::PIECE,
+    err_4::PIECE,
+    err_5::PIECE,
+    ioe_1::PIECE,
+    ioe_2::PIECE,
+    ioe_4::PIECE,
+    ioe_5::PIECE,
+    tail_3::PIECE,
+    tail_5::PIECE,
+    tail_7::PIECE,
+    tail_9::PIECE,
+    tail_10::PIECE,
+    atom_2::PIECE,
+    atom_5::PIECE,
+    vis_1::PIECE,
+];
 
 /// The piece with that id, such as `ack-1`.
 pub fn piece(id: &str) -> Option<&'static Piece> {
