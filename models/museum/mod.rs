@@ -14,6 +14,13 @@ mod ack_6;
 mod ack_7;
 mod atom_2;
 mod atom_5;
+mod ckpt_1;
+mod ckpt_2;
+mod ckpt_3;
+mod ckpt_4;
+mod ckpt_5;
+mod ckpt_7;
+mod ckpt_9;
 mod dir_1;
 mod dir_5;
 mod dir_7;
@@ -24,6 +31,21 @@ mod ioe_1;
 mod ioe_2;
 mod ioe_4;
 mod ioe_5;
+mod keep_1;
+mod keep_3;
+mod keep_5;
+mod keep_6;
+mod keep_7;
+mod port_2;
+mod rec_1;
+mod rec_2;
+mod rec_4;
+mod rec_5;
+mod rot_1;
+mod rot_10;
+mod rot_6;
+mod rot_8;
+mod rot_9;
 mod tail_10;
 mod tail_3;
 mod tail_5;
@@ -55,9 +77,31 @@ pub const PIECES: &[Piece] = &[
     tail_7::PIECE,
     tail_9::PIECE,
     tail_10::PIECE,
+    ckpt_1::PIECE,
+    ckpt_2::PIECE,
+    ckpt_3::PIECE,
+    ckpt_4::PIECE,
+    ckpt_5::PIECE,
+    ckpt_7::PIECE,
+    ckpt_9::PIECE,
+    keep_1::PIECE,
+    keep_3::PIECE,
+    keep_5::PIECE,
+    keep_6::PIECE,
+    keep_7::PIECE,
+    rot_1::PIECE,
+    rot_6::PIECE,
+    rot_8::PIECE,
+    rot_9::PIECE,
+    rot_10::PIECE,
     atom_2::PIECE,
     atom_5::PIECE,
+    rec_1::PIECE,
+    rec_2::PIECE,
+    rec_4::PIECE,
+    rec_5::PIECE,
     vis_1::PIECE,
+    port_2::PIECE,
 ];
 
 /// The piece with that id, such as `ack-1`.
