@@ -82,6 +82,12 @@ enum Kind {
     Museum { piece: &'static Piece, twin: bool },
 }
 
+/// A subject that an engine is made of.
+pub(crate) enum Exhibit {
+    Store,
+    Piece(Easy),
+}
+
 /// Something that can be explored.
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -211,6 +217,13 @@ impl Engine {
                     (Task::Piece(subject.kept().to_vec()), lines(subject.acts()))
                 })
             }
+        }
+    }
+
+    pub(crate) fn exhibit(&self) -> Exhibit {
+        match self.kind {
+            Kind::Payload => Exhibit::Store,
+            Kind::Museum { piece, twin } => Exhibit::Piece(exhibited(piece, twin)),
         }
     }
 

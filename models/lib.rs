@@ -12,6 +12,7 @@
 //!
 //! This package knows the engine and the simulation; neither of them knows it.
 
+pub mod audit;
 mod compact;
 pub mod engines;
 mod error;
@@ -21,10 +22,12 @@ pub mod museum;
 pub mod op;
 mod payload;
 pub mod setup;
+pub mod stack;
 mod text;
 mod token;
 mod workload;
 
+pub use audit::Barrier;
 pub use engines::{Counterexample, Engine, Job, Outcome, Walks, engine, engines, matching};
 pub use error::{Place, WorkloadError};
 pub use op::{Bytes, Op};

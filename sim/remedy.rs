@@ -101,7 +101,8 @@ impl WithSyncs {
         let name = class_of(path);
         let kinds = match after {
             CallKind::Write | CallKind::SetLen => &[SyncKind::File][..],
-            CallKind::Rename => &[SyncKind::File, SyncKind::Dir],
+            // What a former life left in the cache may be durable nowhere.
+            CallKind::Rename | CallKind::Open => &[SyncKind::File, SyncKind::Dir],
             _ => &[SyncKind::Dir],
         };
         for &sync in kinds {
@@ -134,8 +135,10 @@ fn text(path: &Path) -> &str {
 impl Vfs for WithSyncs {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let inner = self.inner.open(path, mode)?;
-        if mode == OpenMode::CreateNew {
-            self.did(CallKind::Create, text(path), Some(&*inner))?;
+        match mode {
+            OpenMode::CreateNew => self.did(CallKind::Create, text(path), Some(&*inner))?,
+            OpenMode::Write => self.did(CallKind::Open, text(path), Some(&*inner))?,
+            OpenMode::Read => {}
         }
         Ok(Arc::new(WithFile { inner, disk: self.clone(), path: text(path).into() }))
     }

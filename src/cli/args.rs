@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Walk the trail of a finding again
     Replay(ReplayArgs),
+    /// Leave out each sync of an engine: is it needed?
+    Audit(AuditArgs),
     /// Look at a store's files without changing them
     Inspect(InspectArgs),
     /// List engines, disk models, faults or commands
@@ -115,6 +117,30 @@ pub(crate) struct RunArgs {
     /// Write report.json and the findings to this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// human or json
+    #[arg(long, default_value = "human", value_enum, hide_possible_values = true)]
+    pub(crate) format: Format,
+}
+
+/// `highwater audit`.
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// Engines to audit: museum/* for many
+    #[arg(long, default_value = "payload", value_name = "NAME")]
+    pub(crate) engine: String,
+    /// Disk models, or all [default: posix]
+    #[arg(long, value_name = "MODEL", value_delimiter = ',')]
+    pub(crate) model: Vec<Models>,
+    /// Operations to run instead of ours
+    #[arg(long, value_name = "FILE")]
+    pub(crate) workload: Option<PathBuf>,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N",
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// Exit 100 if one is redundant and has no reason
+    #[arg(long)]
+    pub(crate) require_necessary: bool,
     /// human or json
     #[arg(long, default_value = "human", value_enum, hide_possible_values = true)]
     pub(crate) format: Format,

@@ -95,10 +95,14 @@ fn counterexample(found: &Counterexample) -> String {
     let mut text = format!("\n{}", broken(&found.broken));
     text += "\nThe smallest workload that shows it\n";
     text += &workload(&found.workload);
-    text += &walk(&found.replayed);
+    text += &trace(&found.replayed);
     if !found.missing.is_empty() {
         text += "\nWhat was missing\n";
         found.missing.iter().for_each(|missing| text += &wrapped("  ", missing));
+    }
+    if let Some(remedy) = &found.remedy {
+        text += "\nWhat would help (simulated)\n";
+        text += &wrapped("  ", &remedy.to_string());
     }
     if !found.reproduced {
         text += "\nA second walk did something else: the engine is not deterministic.\n";
@@ -112,13 +116,19 @@ pub(crate) fn workload(operations: &[String]) -> String {
     ops.map(|(n, op)| wrapped(&format!("  {:>4}  ", n + 1), op)).collect()
 }
 
-/// What happened, call by call, and what a crash took away.
-pub(crate) fn walk(replayed: &Replayed) -> String {
+/// What happened, call by call.
+fn trace(replayed: &Replayed) -> String {
     let mut text = String::from("\nWhat happens\n");
     for line in replayed.trace.to_string().lines() {
         let indent = line.find(|c: char| !c.is_whitespace() && !c.is_ascii_digit()).unwrap_or(0);
         text += &wrapped(&format!("  {}", &line[..indent]), &line[indent..]);
     }
+    text
+}
+
+/// What happened, and what a crash took away.
+pub(crate) fn walk(replayed: &Replayed) -> String {
+    let mut text = trace(replayed);
     if !replayed.lost.is_empty() {
         text += "\nLost\n";
     }

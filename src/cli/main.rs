@@ -4,6 +4,7 @@
 //! ([`exit`]), so that a script need not read either.
 
 mod args;
+mod audit;
 mod exit;
 mod human;
 mod inspect;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     let done = std::panic::catch_unwind(|| match cli.command {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Audit(args)) => audit::audit(&args),
         Some(Command::Replay(args)) => replay::replay(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::List(args)) => list::list(&args),

@@ -1,7 +1,7 @@
 //! The report of a run as data.
 
 use highwater_models::{Counterexample, Engine, Job, Outcome};
-use highwater_sim::Rule;
+use highwater_sim::{Remedy, Rule};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -86,6 +86,8 @@ pub(crate) struct Finding {
     pub(crate) occurrences: u64,
     /// The changes that had to be durable and were not.
     pub(crate) missing: Vec<String>,
+    /// Syncs that would have kept the promise; empty if none would, null if that is not known.
+    pub(crate) remedy: Option<Vec<String>>,
     /// The shrunk workload, an operation a line.
     pub(crate) workload: Vec<String>,
     /// Whether two walks did the same.
@@ -107,6 +109,10 @@ impl Finding {
             choices: found.token.trail.size().1,
             occurrences: 1,
             missing: found.missing.clone(),
+            remedy: found.remedy.as_ref().map(|remedy| match remedy {
+                Remedy::Syncs(syncs) => syncs.iter().map(ToString::to_string).collect(),
+                Remedy::NoSync => Vec::new(),
+            }),
             workload: found.workload.clone(),
             reproduced: found.reproduced,
         }

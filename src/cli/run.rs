@@ -74,7 +74,7 @@ pub(crate) fn unknown_engine(name: &str) -> Failure {
 }
 
 /// The models that were asked for; else those of an engine's card; else the default.
-fn models(args: &[Models], engine: &Engine) -> Vec<Model> {
+pub(crate) fn models(args: &[Models], engine: &Engine) -> Vec<Model> {
     if args.is_empty() {
         return if engine.is_piece() { engine.models.to_vec() } else { vec![Model::Posix] };
     }
@@ -91,6 +91,11 @@ fn workload(args: &RunArgs) -> Result<(String, Workload), Failure> {
         let ops = args.ops.unwrap_or(8);
         return Ok((format!("standard {ops}"), Workload::standard(ops.into())));
     };
+    Ok((path.display().to_string(), read_workload(path)?))
+}
+
+/// Reads a workload file, or stdin.
+pub(crate) fn read_workload(path: &Path) -> Result<Workload, Failure> {
     let name = path.display().to_string();
     let bytes = if name == "-" {
         let mut bytes = Vec::new();
@@ -109,10 +114,7 @@ fn workload(args: &RunArgs) -> Result<(String, Workload), Failure> {
         let line = bytes[..e.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
         Failure::usage(format!("{name}: line {line}: not UTF-8"))
     })?;
-    match Workload::from_file_text(text) {
-        Ok(workload) => Ok((name, workload)),
-        Err(error) => Err(Failure::usage(format!("{name}: {error}"))),
-    }
+    Workload::from_file_text(text).map_err(|error| Failure::usage(format!("{name}: {error}")))
 }
 
 /// What an engine is judged by, but for what the command line says.
@@ -126,6 +128,7 @@ fn campaign(args: &RunArgs, engine: &Engine, model: Model) -> Campaign {
         seed: args.seed,
         node_limit: args.node_limit,
         deaf: args.drop_syncs,
+        locate: Some(highwater_models::stack::locate),
         threads: args.threads.map_or(cores, usize::from),
         ..usual.settings
     };

@@ -3,35 +3,17 @@
 //! The store has no hook for this. A layer over the disk leaves a sync out, and knows which by the
 //! stack of the call: the line that calls the seam, and the function that asked for it.
 
-mod stack;
-
 use highwater::{Error, Options, PayloadStore};
-use highwater_models::{Case, PayloadSubject};
+use highwater_models::audit::{BARRIERS, barrier_setup};
+use highwater_models::stack::site_of;
+use highwater_models::{Barrier, Case, PayloadSubject, Workload, engine};
 use highwater_sim::{
-    Campaign, Choices, FailedSync, Failure, Finding, Model, Pattern, Settings, SimFs, SyncKind,
-    Verdict, WithoutSync, Wrapped,
+    Campaign, Choices, Model, Pattern, Settings, SimFs, SyncKind, Verdict, WithoutSync,
 };
 use highwater_vfs::{OpenMode, Vfs, read_exact_at, write_all_at};
-use stack::{Site, site};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
-
-/// Small segments, one snapshot kept, mode `Fsync`; what is deferred is not synced at once.
-const WORKLOADS: [&str; 8] = [
-    "put 1 x16\nput 2 x16\ndelete 1\nbatch 3 x16, 4 x16\n",
-    // Rotation with a deferred operation behind it.
-    "deferred 1 x100\nput 2 x300\nput 3 x16\n",
-    // The first segment is superfluous after the checkpoint, and so is the first snapshot.
-    "put 1 x300\nput 1 x300\ncheckpoint\nput 1 x16\ncheckpoint\n",
-    "deferred 1 x16\ncheckpoint\n",
-    "put 1 x16\nreopen\nput 2 x16\n",
-    // A close that has something to sync, in another sector than its mark.
-    "put 1 x16\ndeferred 2 x430\nreopen\n",
-    "deferred 1 x16\nflush\nput 2 x16\n",
-    "put 1 x300\nput 2 x300\nreopen\ndelete 1\ncheckpoint\n",
-];
-const SETUP: &str = "fsync_512_1";
+use std::sync::Arc;
 
 /// Which call leaves what out: by functions, with the first layer that must find it.
 const NEEDED: [(&str, &str); 10] = [
@@ -49,66 +31,6 @@ const NEEDED: [(&str, &str); 10] = [
 
 /// No crash needs this one, but decay does: see the test at the end.
 const NEEDED_AGAINST_DECAY: &str = "mark < close";
-
-/// From the simplest disaster to the worst.
-fn layers() -> Vec<(String, Settings)> {
-    let one = Settings { power: true, kill: true, crashes: 1, ..Settings::default() };
-    let mut layers = vec![
-        ("power loss".into(), Settings { kill: false, ..one.clone() }),
-        ("kill".into(), Settings { power: false, ..one.clone() }),
-    ];
-    for family in FailedSync::TOLD {
-        layers.push((
-            family.to_string(),
-            Settings { failure: Some(Failure::Sync(family)), ..one.clone() },
-        ));
-    }
-    layers.push(("second crash".into(), Settings { crashes: 2, ..one }));
-    layers
-}
-
-fn subject(workload: &str) -> PayloadSubject {
-    let (setup, workload) = (SETUP.parse().unwrap(), workload.parse().unwrap());
-    PayloadSubject::new(Case { workload, setup })
-}
-
-type Met = Arc<Mutex<BTreeMap<Site, (SyncKind, u64)>>>;
-
-/// The full campaign with nothing left out; it fills in which call sites it came by.
-fn control(workload: &str, met: &Met) {
-    let met = Arc::clone(met);
-    let watched = Wrapped::new(subject(workload), move |disk| {
-        let met = Arc::clone(&met);
-        Arc::new(WithoutSync::when(disk, move |call| {
-            met.lock().unwrap().entry(site()).or_insert((call.kind, 0)).1 += 1;
-            false
-        }))
-    });
-    let settings = Settings { crashes: 2, threads: 2, ..Settings::default() };
-    let report = Campaign { settings, ..Campaign::default() }.run(&watched, &mut |_| ());
-    let finding = report.finding.as_ref().map(ToString::to_string).unwrap_or_default();
-    assert_eq!(report.verdict, Verdict::Held, "{workload}{finding}");
-    assert!(report.exhaustive(), "{workload}");
-    assert_eq!(report.control_caught, Some(true), "{workload}");
-}
-
-type Lost = Finding<Wrapped<PayloadSubject>>;
-
-/// The counterexample of a store that leaves out `without`, if there is one.
-fn leave_out(workload: &str, without: &Site, settings: &Settings) -> Option<Lost> {
-    let without = without.clone();
-    let subject = Wrapped::new(subject(workload), move |disk| {
-        let without = without.clone();
-        Arc::new(WithoutSync::when(disk, move |_| site() == without))
-    });
-    let (settings, failures) = (settings.clone(), Vec::new());
-    let report = Campaign { settings, failures, control: false }.run(&subject, &mut |_| ());
-    match report.verdict {
-        Verdict::Held => None,
-        Verdict::Violated => report.finding,
-        other => panic!("{other} without {workload}"),
-    }
-}
 
 /// The calls of the seam's syncs that the source of the store has, as file and line.
 fn calls_in_the_source() -> BTreeSet<(String, u32)> {
@@ -137,47 +59,41 @@ fn calls_in_the_source() -> BTreeSet<(String, u32)> {
 
 #[test]
 fn every_sync_of_the_store_is_needed() {
-    let mut sites: BTreeMap<Site, (SyncKind, Vec<&str>)> = BTreeMap::new();
-    for workload in WORKLOADS {
-        let met = Met::default();
-        control(workload, &met);
-        for (site, (kind, _)) in met.lock().unwrap().iter() {
-            sites.entry(site.clone()).or_insert((*kind, Vec::new())).1.push(workload);
-        }
+    let workload = |text: &str| Workload::from_file_text(text).unwrap();
+    for text in BARRIERS {
+        let case = Case { workload: workload(text), setup: barrier_setup() };
+        let settings = Settings { threads: 2, ..Settings::default() };
+        let campaign = Campaign { settings, ..Campaign::default() };
+        let report = campaign.run(&PayloadSubject::new(case), &mut |_| ());
+        let why = report.finding.as_ref().map(ToString::to_string).unwrap_or_default();
+        assert_eq!(report.verdict, Verdict::Held, "{text}{why}");
+        assert!(report.exhaustive(), "{text}");
     }
-    let lines = sites.keys().map(|s| (s.call.file.clone(), s.call.line)).collect::<BTreeSet<_>>();
-    assert_eq!(lines, calls_in_the_source(), "every call in the source was met");
-    let names: BTreeSet<String> = sites.keys().map(Site::functions).collect();
-    let expected = NEEDED.map(|n| n.0).into_iter().chain([NEEDED_AGAINST_DECAY]);
-    assert_eq!(names, expected.map(String::from).collect(), "every call site is in the table");
-    let layers = layers();
-    for (site, (kind, workloads)) in &sites {
-        let mut row = Vec::new();
-        let mut first: Option<(&str, Lost)> = None;
-        for (layer, settings) in &layers {
-            let found = workloads.iter().find_map(|w| leave_out(w, site, settings));
-            row.push(format!("{layer} {}", if found.is_some() { "VIOLATED" } else { "held" }));
-            first = first.or(found.map(|found| (&layer[..], found)));
+    let store = engine("payload").unwrap();
+    let barriers = store.audit(&[], &Settings { threads: 2, ..Settings::default() }, &mut |_| ());
+    let place = |b: &Barrier| {
+        let (_, at) = b.site.rsplit_once(" at ").unwrap();
+        let (file, line) = at.split_once(':').unwrap();
+        (file.to_string(), line.parse().unwrap())
+    };
+    let met: BTreeSet<(String, u32)> = barriers.iter().map(place).collect();
+    assert_eq!(met, calls_in_the_source(), "every call in the source was met");
+    let mut rows = BTreeMap::new();
+    for barrier in &barriers {
+        let (functions, _) = barrier.site.rsplit_once(" at ").unwrap();
+        let disaster = barrier.needed.as_ref().map(|needed| needed.0.clone());
+        println!("{}: {:?}", barrier.site, barrier.needed);
+        assert!(barrier.needed.is_some() || barrier.reason.is_some(), "{}", barrier.site);
+        assert!(barrier.exhaustive, "{}", barrier.site);
+        if let Some((_, _, missing)) = &barrier.needed {
+            let sync = if barrier.sync == SyncKind::Dir { "no sync_dir" } else { "no sync " };
+            assert!(missing.iter().any(|m| m.contains(sync)), "{}: {missing:?}", barrier.site);
         }
-        println!("\nwithout {site}: {}", row.join(", "));
-        let needed = NEEDED.iter().find(|n| n.0 == site.functions()).map(|n| n.1);
-        assert_eq!(first.as_ref().map(|f| f.0), needed, "{site}");
-        if let Some((layer, finding)) = first {
-            named(site, *kind, layer, &finding);
-        }
+        rows.insert(functions.to_string(), disaster);
     }
-}
-
-/// A counterexample is small, walks again, and says which call needed the sync.
-fn named(site: &Site, kind: SyncKind, layer: &str, finding: &Lost) {
-    let case = finding.subject.subject().case();
-    println!("  {layer}, {:?}: {}", case.workload.to_string(), finding.broken.rule);
-    finding.missing().iter().for_each(|missing| println!("  {missing}"));
-    assert!(finding.reproduced, "{site}: {finding}");
-    assert!(case.workload.ops().len() <= 3, "{site}: {finding}");
-    let sync = if kind == SyncKind::Dir { "sync_dir" } else { "sync" };
-    let names_it = finding.replayed.lost.iter().any(|lost| lost.sync == sync);
-    assert!(names_it, "{site}: nothing that a {sync} would have kept is named\n{finding}");
+    let needed = NEEDED.map(|(site, disaster)| (site.to_string(), Some(disaster.to_string())));
+    let against_decay = (NEEDED_AGAINST_DECAY.to_string(), None);
+    assert_eq!(rows, needed.into_iter().chain([against_decay]).collect());
 }
 
 /// A store that was closed, on a disk that then forgot all that was not durable, with one bit of
@@ -207,7 +123,7 @@ fn the_sync_of_the_mark_is_what_tells_rot_from_a_torn_tail() {
     assert!(matches!(opened, Err(Error::Corrupt(_))), "{opened:?}");
 
     let below = SimFs::new(Model::Posix);
-    let skip = |_: &_| site().functions() == NEEDED_AGAINST_DECAY;
+    let skip = |call: &_| site_of(call) == NEEDED_AGAINST_DECAY;
     let without = WithoutSync::when(Arc::new(below.clone()), skip);
     let left = rotten_after_a_clean_stop(Arc::new(without.clone()), &below);
     assert_eq!(without.skipped().len(), 1);

@@ -77,5 +77,8 @@ fn text(piece: &Piece, outcome: &Outcome) -> String {
     for missing in &found.missing {
         text += &format!("missing: {missing}\n");
     }
+    if let Some(remedy) = &found.remedy {
+        text += &format!("remedy: {remedy}\n");
+    }
     text + &format!("token: {}\n", found.token)
 }
