@@ -2,8 +2,10 @@
 
 use crate::error::Error;
 use crate::format::Lsn;
+use crate::format::frame::{FrameHeader, FrameKind};
 use crate::format::name::Name;
 use crate::format::segment::SegmentHeader;
+use crate::limits::FRAME_HEADER;
 use crate::payload_tests::{get, open, options};
 use crate::test_disk::{Image, TestDisk};
 use crate::{Durability, Options, PayloadStore, Tail};
@@ -126,14 +128,20 @@ fn r10_the_newest_epoch_stays_in_a_name() {
 
 #[test]
 fn g2_a_frame_out_of_order_ends_the_log() {
-    // Two frames of one size change places: each is intact, and neither is due where it stands.
+    // Two frames of one size change places: each is made for where it stands now (G3), and neither
+    // is due there.
     let mut image = unclosed(4);
     let name = only(&image).0.clone();
     let bytes = image.get_mut(&name).unwrap();
     let frame = 32 + 16 + 8;
     let (second, third) = (48 + frame, 48 + 2 * frame);
+    let header = |at: usize| FrameHeader::decode(&bytes[at..], 1, at as u64).unwrap();
+    let (two, three) = (header(second), header(third));
     for i in 0..frame {
         bytes.swap(second + i, third + i);
+    }
+    for (at, header) in [(second, three), (third, two)] {
+        bytes[at..at + FRAME_HEADER].copy_from_slice(&header.encode(1, at as u64));
     }
     let disk = TestDisk::of(&image);
     let Err(Error::Corrupt(found)) = PayloadStore::open(disk.vfs(), fsync()) else { panic!("G2") };
@@ -148,14 +156,14 @@ fn g1_a_length_is_held_against_the_file() {
     let mut image = unclosed(2);
     let name = only(&image).0.clone();
     let bytes = image.get_mut(&name).unwrap();
-    let header = crate::format::frame::FrameHeader {
-        kind: crate::format::frame::FrameKind::Record,
+    let header = FrameHeader {
+        kind: FrameKind::Record,
         lsn: Lsn(1),
         durable: Lsn(0),
         length: u32::MAX,
         payload_crc: 0,
     };
-    bytes[48..80].copy_from_slice(&header.encode(1));
+    bytes[48..80].copy_from_slice(&header.encode(1, 48));
     let disk = TestDisk::of(&image);
     let file = disk.open(name.as_ref(), OpenMode::Read).unwrap();
     let mut scan = Scan::begin(file, Lsn(1), 1).unwrap();

@@ -123,7 +123,8 @@ impl Writer {
     /// Fills in the header of the frame that begins at `at` in the buffer and ends where the
     /// buffer ends.
     fn seal(&mut self, at: usize, kind: FrameKind, lsn: Lsn) {
-        let epoch = self.active.as_ref().expect("a frame has a segment").epoch;
+        let active = self.active.as_ref().expect("a frame has a segment");
+        let (epoch, offset) = (active.epoch, active.written + at as u64);
         let payload = &self.buffer[at + FRAME_HEADER..];
         let header = FrameHeader {
             kind,
@@ -132,7 +133,7 @@ impl Writer {
             length: payload.len() as u32,
             payload_crc: record_checksum(payload),
         };
-        self.buffer[at..at + FRAME_HEADER].copy_from_slice(&header.encode(epoch));
+        self.buffer[at..at + FRAME_HEADER].copy_from_slice(&header.encode(epoch, offset));
         self.buffer.resize(padded(self.buffer.len()), 0);
     }
 
