@@ -53,15 +53,3 @@ fn g3_a_torn_payload_that_is_a_segment_proves_nothing() {
     }
     assert!(torn > 150, "{torn}");
 }
-
-/// The same for the store's own segment, as it stands: its first part repeated as a payload of it.
-#[test]
-fn g3_nor_does_a_copy_of_the_segment_around_it() {
-    let options = options(1 << 20);
-    let (_, own, ..) = holding(b"", &options);
-    let (name, mut bytes, before, expected) = holding(&own, &options);
-    bytes[before..before + 40].fill(0);
-    let store = open(&disk(&[(name, bytes)].into()), &options).unwrap();
-    assert_eq!(state(&store), expected);
-    assert!(matches!(store.report().tail, Tail::Torn { .. }), "{}", store.report());
-}
