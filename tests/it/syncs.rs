@@ -5,6 +5,7 @@
 
 mod stack;
 
+use crate::faults::full::taken_back;
 use highwater::{Error, Options, PayloadStore};
 use highwater_models::{Case, PayloadSubject};
 use highwater_sim::{
@@ -49,6 +50,9 @@ const NEEDED: [(&str, &str); 10] = [
 
 /// No crash needs this one, but decay does: see the test at the end.
 const NEEDED_AGAINST_DECAY: &str = "mark < close";
+
+/// Nor this one, in a disk with room; after a copy that was cut short by a full one it is.
+const NEEDED_ON_A_FULL_DISK: &str = "take_back < recover";
 
 /// From the simplest disaster to the worst.
 fn layers() -> Vec<(String, Settings)> {
@@ -145,7 +149,8 @@ fn every_sync_of_the_store_is_needed() {
     let lines = sites.keys().map(|s| (s.call.file.clone(), s.call.line)).collect::<BTreeSet<_>>();
     assert_eq!(lines, calls_in_the_source(), "every call in the source was met");
     let names: BTreeSet<String> = sites.keys().map(Site::functions).collect();
-    let expected = NEEDED.map(|n| n.0).into_iter().chain([NEEDED_AGAINST_DECAY]);
+    let expected =
+        NEEDED.map(|n| n.0).into_iter().chain([NEEDED_AGAINST_DECAY, NEEDED_ON_A_FULL_DISK]);
     assert_eq!(names, expected.map(String::from).collect(), "every call site is in the table");
     let layers = layers();
     for (site, (kind, workloads)) in &sites {
@@ -210,4 +215,15 @@ fn the_sync_of_the_mark_is_what_tells_rot_from_a_torn_tail() {
     assert_eq!(without.skipped().len(), 1);
     let store = PayloadStore::open(Arc::new(left), Options::default()).unwrap();
     assert_eq!(store.ids(), [1], "an acknowledged record is lost in silence");
+}
+
+/// The sync of the name that guards an epoch: without it a power cut may take that name, and leave
+/// the epoch to a file that has the bytes of the old one.
+#[test]
+fn the_sync_of_a_guard_keeps_old_copies_away() {
+    let (_, _, back) = taken_back(|disk| {
+        let skip = |_: &_| site().functions() == NEEDED_ON_A_FULL_DISK;
+        Arc::new(WithoutSync::when(Arc::new(disk.clone()), skip))
+    });
+    assert!(back > 0, "a record that was lost for good is there again");
 }

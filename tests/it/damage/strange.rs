@@ -79,6 +79,28 @@ fn in_place_of_a_snapshot() {
     }
 }
 
+/// P12: a damaged snapshot goes when newer ones are there that hold.
+#[test]
+fn a_damaged_snapshot_goes() {
+    let (image, _, options) = made();
+    let name = "0000000000000002-00000001.snap";
+    for (what, bytes) in shapes() {
+        let mut strange = image.clone();
+        strange.insert(name.into(), bytes);
+        let fs = disk(&strange);
+        for life in 0..3u8 {
+            let mut store = open(&fs, &options).unwrap();
+            assert_eq!(store.report().damaged_snapshots.len(), usize::from(life == 0), "{what}");
+            store.store(1, &[life]).unwrap();
+            store.create_snapshot().unwrap();
+        }
+        let names = super::image(&fs).into_keys();
+        let snapshots: Vec<String> = names.filter(|name| name.ends_with(".snap")).collect();
+        assert_eq!(snapshots.len(), options.snapshots_kept, "{what}: {snapshots:?}");
+        assert!(!snapshots.contains(&name.to_string()), "{what}");
+    }
+}
+
 /// A temporary file is nobody's promise: it goes.
 #[test]
 fn in_place_of_a_temporary_file() {
