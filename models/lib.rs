@@ -17,6 +17,7 @@ pub mod engines;
 mod error;
 mod generate;
 pub mod json;
+pub mod litmus;
 pub mod op;
 mod payload;
 pub mod setup;
