@@ -46,15 +46,7 @@ impl Answer {
 /// In words: a call that fails, or a simulation that contradicts itself. It does if the states that
 /// the leaves stand for do not add up to the number counted at the cut.
 pub fn answer(program: &Program, ask: &Ask, model: Model, limit: u64) -> Result<Answer, String> {
-    let disk = SimFs::new(model);
-    let failed = |what: &dyn std::fmt::Display, why: io::Error| format!("{what}: {why}");
-    for (_, call) in &program.init {
-        call.run(&disk).map_err(|why| failed(call, why))?;
-        make_durable(&disk, "").map_err(|why| failed(&"init", why))?;
-    }
-    if disk.states_if_power_fails_now() != Some(1) {
-        return Err("init: not everything is durable when the program begins".into());
-    }
+    let disk = prepared(program, model)?;
     let mut answer = Answer {
         allowed: ask.allowed.contains(&model),
         reached: false,
@@ -72,6 +64,23 @@ pub fn answer(program: &Program, ask: &Ask, model: Model, limit: u64) -> Result<
     }
     answer.cut(&disk, ask, limit)?;
     Ok(answer)
+}
+
+/// The disk as the program finds it: the calls of `init` are done and durable.
+pub(super) fn prepared(program: &Program, model: Model) -> Result<SimFs, String> {
+    let disk = SimFs::new(model);
+    for (_, call) in &program.init {
+        call.run(&disk).map_err(|why| failed(call, why))?;
+        make_durable(&disk, "").map_err(|why| failed(&"init", why))?;
+    }
+    if disk.states_if_power_fails_now() != Some(1) {
+        return Err("init: not everything is durable when the program begins".into());
+    }
+    Ok(disk)
+}
+
+fn failed(what: &dyn std::fmt::Display, why: io::Error) -> String {
+    format!("{what}: {why}")
 }
 
 impl Answer {

@@ -160,6 +160,7 @@ impl<'a> Tokens<'a> {
         const WHAT: &str = "bytes (\"text\", \"x\"*600, zeros*512 or 0xa55a, joined by +)";
         let mut all = Vec::new();
         loop {
+            let (line, column) = self.place();
             let part = match self.peek() {
                 Some(Token::Text(text)) => text.clone(),
                 Some(Token::Word("zeros")) => vec![0],
@@ -176,7 +177,8 @@ impl<'a> Tokens<'a> {
             }
             let times = if self.sign_is('*') { self.number("a count")? } else { 1 };
             if part.len() as u64 * times + all.len() as u64 > BYTES_MAX as u64 {
-                return Err(self.error(format!("expected at most {BYTES_MAX} bytes, found more")));
+                let what = format!("expected at most {BYTES_MAX} bytes, found more");
+                return Err(LitmusError::new(line, column, what));
             }
             all.extend(part.repeat(times as usize));
             if !self.sign_is('+') {

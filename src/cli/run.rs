@@ -59,7 +59,8 @@ pub(crate) fn unknown_engine(name: &str) -> Failure {
     Failure::usage(format!("there is no engine {name:?}: there is {}", names.join(", ")))
 }
 
-fn models(args: &[Models]) -> Vec<Model> {
+/// The models that are asked for, weakest first.
+pub(crate) fn models(args: &[Models]) -> Vec<Model> {
     let wanted = |model: &Model| {
         args.iter()
             .any(|arg| matches!(arg, Models::All) || matches!(arg, Models::One(m) if m == model))
