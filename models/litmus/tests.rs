@@ -184,7 +184,7 @@ fn errors_name_line_and_column_and_what_was_expected() {
         (" create a", " create a\n write a x \"b\"", 5, 10, "expected an offset"),
         (" create a", " create a\n write a 0 b", 5, 12, "expected bytes (\"text\""),
         (" create a", " create a\n append a \"é\"*9999999", 5, 15, "expected a count of at most"),
-        (" create a", " create a\n append a \"xy\"*1048576", 5, 12, "at most 1048576 bytes"),
+        (" create a", " create a\n append a \"xy\"*1048576", 5, 11, "at most 1048576 bytes"),
         (" create a", " create a\n append a \"x", 5, 11, "expected a closing \""),
         (
             " create a",
