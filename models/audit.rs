@@ -22,11 +22,18 @@ pub const BARRIERS: [&str; 8] = [
 ];
 
 /// Syncs of the payload store that no crash needs, and what they are there for.
-pub const REASONS: [(&str, &str); 1] = [(
-    "mark < close",
-    "without it, rot in the last record of a store that was closed could not be told from a write \
-     that a crash tore (P6)",
-)];
+pub const REASONS: [(&str, &str); 2] = [
+    (
+        "mark < close",
+        "without it, rot in the last record of a store that was closed could not be told from a \
+         write that a crash tore (P6)",
+    ),
+    (
+        "take_back < recover",
+        "after a copy that a full disk cut short: without it a power cut may leave the epoch to a \
+         file that has the bytes of the old one (P12, then P4)",
+    ),
+];
 
 /// The setup that belongs to [`BARRIERS`].
 ///

@@ -18,6 +18,7 @@ pub mod engines;
 mod error;
 mod generate;
 pub mod json;
+pub mod litmus;
 pub mod museum;
 pub mod op;
 mod payload;

@@ -34,7 +34,7 @@ impl PayloadSubject {
         self.seen(step, store, life)?;
         let (put, effect) = (&self.between[0], &self.between[0].effect);
         life.told.tell(|window| effect.iter().for_each(|effect| window.attempt(effect)));
-        let may_go_on = step.op == Op::Checkpoint || self.options.auto_checkpoint;
+        let may_go_on = step.op == Op::Checkpoint;
         match store.store(put.items[0].0, &put.items[0].1) {
             Err(Error::Poisoned) => {
                 life.told.tell(Window::refused);

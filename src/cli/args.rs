@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use highwater::Durability;
+use highwater_models::litmus::LEAVES_MAX;
 use highwater_models::setup;
 use highwater_sim::{Device, Failure, Model, Verdict};
 use std::path::PathBuf;
@@ -45,6 +46,8 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     /// Look at a store's files without changing them
     Inspect(InspectArgs),
+    /// Run litmus programs: what may a power cut leave?
+    Litmus(LitmusArgs),
     /// List engines, disk models, faults or commands
     List(ListArgs),
 }
@@ -161,6 +164,23 @@ pub(crate) struct ReplayArgs {
 pub(crate) struct InspectArgs {
     /// A store's folder, or one file in it
     pub(crate) path: PathBuf,
+    /// human or json
+    #[arg(long, default_value = "human", value_enum, hide_possible_values = true)]
+    pub(crate) format: Format,
+}
+
+/// `highwater litmus`.
+#[derive(Debug, Args)]
+pub(crate) struct LitmusArgs {
+    /// Programs to run [default: all that are built in]
+    pub(crate) files: Vec<PathBuf>,
+    /// Disk models (list models), or all
+    #[arg(long, default_value = "all", value_name = "MODEL", value_delimiter = ',')]
+    pub(crate) model: Vec<Models>,
+    /// Disks to ask per question and model
+    #[arg(long, default_value_t = LEAVES_MAX, value_name = "N",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: u64,
     /// human or json
     #[arg(long, default_value = "human", value_enum, hide_possible_values = true)]
     pub(crate) format: Format,

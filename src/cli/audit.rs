@@ -5,7 +5,7 @@ use crate::exit::{self, Done};
 use crate::human::{table, text_of};
 use crate::out::{data, json, note, thousands, wrapped};
 use crate::progress::Watch;
-use crate::run::{models, read_workload, unknown_engine};
+use crate::run::{models_for, read_workload, unknown_engine};
 use highwater_models::{Barrier, Engine, matching};
 use highwater_sim::{Model, Settings, SyncKind};
 use serde::Serialize;
@@ -43,7 +43,7 @@ pub(crate) fn audit(args: &AuditArgs) -> Done {
     let workloads: Vec<_> = workload.into_iter().collect();
     let mut reports = Vec::new();
     for engine in engines {
-        for model in models(&args.model, engine) {
+        for model in models_for(&args.model, engine) {
             let report = one(args, engine, model, &workloads);
             if args.format == Format::Human {
                 note(&human(&report));

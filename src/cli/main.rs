@@ -9,6 +9,7 @@ mod exit;
 mod human;
 mod inspect;
 mod list;
+mod litmus;
 mod out;
 mod progress;
 mod replay;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Some(Command::Audit(args)) => audit::audit(&args),
         Some(Command::Replay(args)) => replay::replay(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
+        Some(Command::Litmus(args)) => litmus::run(&args),
         Some(Command::List(args)) => list::list(&args),
     });
     let done = done.unwrap_or_else(|_| {

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &RunArgs) -> Done {
     let mut reports = Vec::new();
     let mut codes = Vec::new();
     for engine in engines {
-        for model in models(&args.model, engine) {
+        for model in models_for(&args.model, engine) {
             let job = Job { campaign: campaign(args, engine, model), case: case.clone() };
             let (outcome, elapsed) = explore(args, engine, &job);
             let workload = match engine.is_piece() {
@@ -74,10 +74,16 @@ pub(crate) fn unknown_engine(name: &str) -> Failure {
 }
 
 /// The models that were asked for; else those of an engine's card; else the default.
-pub(crate) fn models(args: &[Models], engine: &Engine) -> Vec<Model> {
-    if args.is_empty() {
-        return if engine.is_piece() { engine.models.to_vec() } else { vec![Model::Posix] };
+pub(crate) fn models_for(args: &[Models], engine: &Engine) -> Vec<Model> {
+    match args {
+        [] if engine.is_piece() => engine.models.to_vec(),
+        [] => vec![Model::Posix],
+        _ => models(args),
     }
+}
+
+/// The models that are asked for, weakest first.
+pub(crate) fn models(args: &[Models]) -> Vec<Model> {
     let wanted = |model: &Model| {
         args.iter()
             .any(|arg| matches!(arg, Models::All) || matches!(arg, Models::One(m) if m == model))

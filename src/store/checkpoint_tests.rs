@@ -6,7 +6,7 @@ use crate::format::Lsn;
 use crate::format::name::{Kind, Name};
 use crate::payload_tests::{get, open, options};
 use crate::test_disk::{Image, TestDisk};
-use crate::{Durability, Options, PayloadStore};
+use crate::{Durability, Level, Options, PayloadStore};
 
 fn small() -> Options {
     Options { segment_size: 300, ..options(Durability::Fsync) }
@@ -233,20 +233,73 @@ fn a_failed_temporary_file_poisons_nothing() {
     }
 }
 
-/// An automatic checkpoint that fails does not take back what was acknowledged.
+/// S4: an automatic checkpoint that fails in a file of its own takes nothing back of what was
+/// acknowledged, can be heard of, and is tried again when the log has grown.
 #[test]
-fn a_failed_automatic_checkpoint_keeps_the_record() {
-    let disk = TestDisk::default();
-    let options = Options { checkpoint_bytes: 1, auto_checkpoint: true, ..small() };
-    let mut store = open(&disk, &options);
-    disk.refuse("create", ".tmp");
-    assert!(matches!(store.store(1, b"one"), Err(Error::Io { .. })));
-    assert_eq!((get(&store, 1).unwrap(), store.positions().durable()), (b"one".to_vec(), Lsn(1)));
-    disk.heal();
-    store.store(2, b"two").unwrap();
-    assert_eq!(snapshots(&disk), [2]);
-    drop(store);
-    assert_eq!(open(&disk, &options).ids(), [1, 2]);
+fn s4_a_failed_automatic_checkpoint_keeps_the_record() {
+    for kind in ["create", "write", "sync"] {
+        let disk = TestDisk::default();
+        let options = Options { checkpoint_bytes: 100, auto_checkpoint: true, ..small() };
+        let mut store = open(&disk, &options);
+        disk.refuse(kind, ".tmp");
+        for id in 1..=6 {
+            let told = store.store(id, b"one").unwrap(); // a frame of 56 bytes
+            assert_eq!((told.lsn, told.level), (Lsn(id), Level::Durable), "{kind}");
+            assert_eq!(get(&store, id).unwrap(), b"one");
+            assert_eq!(store.checkpoint_error().is_some(), id >= 2, "{kind}, {id}");
+        }
+        let tries = disk
+            .calls()
+            .iter()
+            .filter(|call| call.starts_with("create") && call.ends_with("tmp"))
+            .count();
+        assert_eq!(tries, 3, "{kind}: not with every operation");
+        let text = store.checkpoint_error().unwrap().to_string();
+        assert!(text.contains(kind) && text.contains(".snap.tmp"), "{text}");
+        assert!(matches!(store.create_snapshot(), Err(Error::Io { .. })), "and asked, it says so");
+        assert!(store.should_create_snapshot());
+        disk.heal();
+        store.store(7, b"seven").unwrap();
+        store.store(8, b"eight").unwrap();
+        assert_eq!((snapshots(&disk), store.checkpoint_error().is_none()), (vec![8], true));
+        drop(store);
+        assert_eq!(open(&disk, &options).len(), 8);
+    }
+}
+
+/// S4, P9: if it is the directory or the log that fails, the store is poisoned, and the operation
+/// under way is not acknowledged any more; what is durable is there afterwards.
+#[test]
+fn s4_a_checkpoint_that_poisons_acknowledges_nothing() {
+    for (kind, ending, durability) in [
+        ("rename", ".snap", Durability::Fsync),
+        ("sync_dir", "", Durability::Fsync),
+        ("remove", ".snap", Durability::Fsync),
+        ("sync", ".log", Durability::FlushOnly),
+        ("write", ".log", Durability::None),
+    ] {
+        let disk = TestDisk::default();
+        let options = Options {
+            snapshots_kept: 1,
+            checkpoint_bytes: 1,
+            auto_checkpoint: true,
+            ..options(durability)
+        };
+        let mut store = open(&disk, &options);
+        store.store(1, b"one").unwrap();
+        assert_eq!(snapshots(&disk), [1]);
+        disk.refuse(kind, ending);
+        let failed = store.store(2, b"two");
+        assert!(matches!(failed, Err(Error::Io { .. })), "{kind}: {failed:?}");
+        assert!(store.checkpoint_error().is_none(), "the operation itself has told it");
+        assert!(matches!(store.store(3, b"x"), Err(Error::Poisoned)), "{kind}");
+        assert!(matches!(store.create_snapshot(), Err(Error::Poisoned)), "{kind}");
+        disk.heal();
+        drop(store);
+        let store = open(&disk, &options);
+        assert_eq!(get(&store, 1).unwrap(), b"one", "{kind}");
+        assert_eq!(get(&store, 2).is_some(), durability != Durability::None, "{kind}");
+    }
 }
 
 /// P12: lives too short to make a snapshot due on their own add up.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::format::entry::{Entry, entries, verify};
-use crate::format::frame::{FrameHeader, FrameKind};
+use crate::format::frame::{FrameHeader, FrameKind, seed};
 use crate::format::name::{Kind, Name};
 use crate::format::segment::SegmentHeader;
 use crate::format::snapshot::SnapshotHeader;
@@ -106,7 +106,7 @@ impl Page<'_> {
         self.checksum(44, sum, good);
         let (mut at, mut next) = (SEGMENT_HEADER, Some(name.lsn));
         while at < self.bytes.len() {
-            let decode = |at: usize| FrameHeader::decode(&self.bytes[at..], name.epoch);
+            let decode = |at: usize| FrameHeader::decode(&self.bytes[at..], name.epoch, at as u64);
             if let Some(header) = decode(at) {
                 self.frame(at, &header, name.epoch, &mut next);
                 at = at.saturating_add(header.size() as usize);
@@ -141,7 +141,8 @@ impl Page<'_> {
         }
         let good = lsn == due;
         *next = Some(Lsn(lsn.0.saturating_add(1)));
-        self.checksum(at, crc(epoch, &self.bytes[at + 4..at + FRAME_HEADER]), true);
+        let sum = crc(seed(epoch, at as u64), &self.bytes[at + 4..at + FRAME_HEADER]);
+        self.checksum(at, sum, true);
         self.range(at + 4, 4, true, format_args!("record of {length} bytes"));
         self.range(at + 8, 8, good, format_args!("LSN {lsn}"));
         self.range(at + 16, 8, true, format_args!("durable through LSN {durable}"));

@@ -32,7 +32,7 @@ impl fmt::Display for Corruption {
 pub enum Error {
     /// A call to the disk failed. If it was a write or a sync, the store is now poisoned and the
     /// operation is *unknown*: open the store again, which decides it for good.
-    #[error("{op} {file}: {source}")]
+    #[error("{op} {file}: {source}{}", advice(source))]
     Io {
         /// What was tried.
         op: &'static str,
@@ -59,9 +59,23 @@ pub enum Error {
         /// The largest allowed, in bytes.
         limit: u64,
     },
+    /// The store was opened to read it. To write, open it with `PayloadStore::open`.
+    #[error("the store was opened read-only")]
+    ReadOnly,
     /// Another process has the store open. Try again when it is done.
     #[error("another process has the store open")]
     Locked,
+}
+
+/// What the caller can do about it, where the disk's own words do not say.
+fn advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            ". Make room, then open the store again; to read it, open it read-only: that needs none"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => ". To read the store, open it read-only",
+        _ => "",
+    }
 }
 
 impl Error {

@@ -42,6 +42,8 @@ mod checkpoint_tests;
 #[cfg(test)]
 mod payload_tests;
 #[cfg(test)]
+mod reader_tests;
+#[cfg(test)]
 mod recovery_tests;
 #[cfg(test)]
 mod test_disk;

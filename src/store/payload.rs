@@ -4,23 +4,20 @@
 //! - S1: an id is in the index only if its entry is in the log; in mode `Fsync`, only if it is
 //!   durable (P10), unless it was deferred.
 //! - S2: every payload that is returned has passed its checksum since it was read.
-//! - S3: a segment is dropped only if every kept snapshot covers it, no live payload is in it, and
-//!   the snapshot that says so was written and synced by this life.
 
 use crate::error::{Error, Result};
 use crate::format::Lsn;
 use crate::format::entry::Entry;
-use crate::format::name::{Kind, Name};
-use crate::format::snapshot::Resume;
+use crate::format::name::Name;
 use crate::index::{Index, Position};
 use crate::limits::{ENTRY_HEADER, PAYLOAD_SIZE_MAX, SEGMENT_SIZE_MAX};
 use crate::log::writer::Writer;
 use crate::positions::Positions;
-use crate::recovery::{Recovered, RecoveryReport, recover, remove_obsolete};
-use crate::snapshot::{oldest_kept, publish, write_temporary};
+use crate::recovery::{Recovered, RecoveryReport, look, recover};
 use highwater_vfs::{Vfs, read_full_at};
-use std::path::Path;
 use std::sync::Arc;
+
+mod checkpoint;
 
 /// What `Ok` means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -65,7 +62,8 @@ pub struct Options {
     pub snapshots_kept: usize,
     /// Log growth in bytes after which a snapshot is due; 10 MiB.
     pub checkpoint_bytes: u64,
-    /// Whether a store or delete that makes a snapshot due also writes it.
+    /// Whether a store or delete that makes a snapshot due also writes it. That may fail without
+    /// taking back the operation: see [`checkpoint_error`](PayloadStore::checkpoint_error).
     pub auto_checkpoint: bool,
 }
 
@@ -97,6 +95,10 @@ pub struct PayloadStore {
     snapshot: Option<Lsn>,
     /// The slot of the segment being written.
     slot: u32,
+    /// Why the last automatic checkpoint failed.
+    checkpoint_error: Option<Error>,
+    /// The log growth at which the next automatic one is tried.
+    retry_at: u64,
 }
 
 impl PayloadStore {
@@ -107,6 +109,25 @@ impl PayloadStore {
     /// disk fails. A torn tail is no error: see [`report`](PayloadStore::report).
     pub fn open(vfs: Arc<dyn Vfs>, options: Options) -> Result<PayloadStore> {
         let recovered = recover(&vfs, options.segment_size)?;
+        Ok(PayloadStore::new(vfs, options, recovered))
+    }
+
+    /// Opens the store to read it: nothing is written, created or removed, so a full disk is no
+    /// hindrance, and neither is `OsFs::read_only`. It shows what [`open`](PayloadStore::open)
+    /// would recover, and every operation that changes something answers [`Error::ReadOnly`].
+    ///
+    /// What it shows is not a promise: the last records may be of a write that was never
+    /// acknowledged, and the next power cut may take them; [`RecoveryReport::unproven`] says how
+    /// many. Nobody should write meanwhile: files that are needed may go, which is an error then.
+    ///
+    /// # Errors
+    /// As [`open`](PayloadStore::open).
+    pub fn open_read_only(vfs: Arc<dyn Vfs>) -> Result<PayloadStore> {
+        let recovered = look(&vfs)?;
+        Ok(PayloadStore::new(vfs, Options::default(), recovered))
+    }
+
+    fn new(vfs: Arc<dyn Vfs>, options: Options, recovered: Recovered) -> PayloadStore {
         let Recovered { growth, index, writer, report, snapshots, obsolete } = recovered;
         let slot = index.slots.len().saturating_sub(1) as u32;
         if let Some(newest) = snapshots.first() {
@@ -114,8 +135,8 @@ impl PayloadStore {
         }
         // Short lives would never make a snapshot due if each began to count at 0.
         writer.positions.publish_appended(writer.appended, growth);
-        let snapshot = None;
-        Ok(PayloadStore {
+        let (snapshot, checkpoint_error, retry_at) = (None, None, 0);
+        PayloadStore {
             vfs,
             options,
             index,
@@ -125,7 +146,9 @@ impl PayloadStore {
             obsolete,
             snapshot,
             slot,
-        })
+            checkpoint_error,
+            retry_at,
+        }
     }
 
     /// What recovery found and did.
@@ -208,9 +231,7 @@ impl PayloadStore {
             offset += entry.size() as u64;
         }
         self.index.slots[self.slot as usize].last = appended.lsn;
-        if self.options.auto_checkpoint && self.should_create_snapshot() {
-            self.create_snapshot()?;
-        }
+        self.checkpoint_if_due()?;
         Ok(Ack { lsn: appended.lsn, ..ack })
     }
 
@@ -317,67 +338,6 @@ impl PayloadStore {
         Ok(Ack { lsn: self.writer.appended, level: Level::Durable })
     }
 
-    /// Writes a snapshot of the index and drops what it makes superfluous. Opening the store then
-    /// begins at the snapshot. Returns its LSN; 0 if the store never held anything.
-    ///
-    /// # Errors
-    /// As [`flush`](PayloadStore::flush). If only the temporary file could not be written, the
-    /// store goes on.
-    pub fn create_snapshot(&mut self) -> Result<Lsn> {
-        self.writer.sync()?;
-        let lsn = self.writer.appended;
-        if lsn == Lsn(0) || self.snapshot == Some(lsn) {
-            return Ok(lsn);
-        }
-        let active = self.writer.active.as_ref();
-        let epoch = active.map_or(self.writer.next_epoch, |a| a.epoch);
-        // The log is synced, so the buffer is empty. Without a segment of this life the log goes on
-        // in one that is not there yet; all that are there are covered, and not read again.
-        let resume = Some(active.map_or(Resume { first: lsn.next(), epoch, offset: 0 }, |a| {
-            let offset = a.written as u32;
-            Resume { first: a.first, epoch: a.epoch, offset }
-        }));
-        let name = Name { kind: Kind::Snapshot, lsn, epoch };
-        let temporary = write_temporary(&*self.vfs, name, &self.index, resume)?;
-        let published = publish(&*self.vfs, &temporary, name);
-        self.writer.fail_stop(published)?;
-        self.snapshot = Some(lsn);
-        self.snapshots.insert(0, name);
-        self.writer.positions.publish_snapshot(lsn);
-        self.prune()?;
-        Ok(lsn)
-    }
-
-    /// S3.
-    fn prune(&mut self) -> Result<()> {
-        let keep = self.options.snapshots_kept.max(1);
-        let oldest = oldest_kept(&self.snapshots, keep);
-        let mut removed: Vec<Name> =
-            self.snapshots.drain(keep.min(self.snapshots.len())..).collect();
-        let active = self.writer.active.as_ref().map_or(0, |a| a.epoch);
-        for slot in self.index.slots.iter_mut().filter(|s| s.present && s.epoch != active) {
-            // S3: and this life has just written and synced a snapshot that covers it.
-            if oldest.is_some_and(|oldest| slot.last <= oldest) && slot.live == 0 {
-                (slot.present, slot.file) = (false, None);
-                removed.push(Name::segment(slot.first, slot.epoch));
-            }
-        }
-        for name in removed {
-            let text = name.text();
-            let gone = self.vfs.remove(Path::new(&text)).map_err(Error::io("remove", &text));
-            self.writer.fail_stop(gone)?;
-        }
-        let newest = self.snapshots.first().map_or(0, |s| s.epoch);
-        let gone = remove_obsolete(&*self.vfs, &mut self.obsolete, newest).map(drop);
-        self.writer.fail_stop(gone)
-    }
-
-    /// Whether the log has grown enough since the last snapshot. Takes no lock; so does
-    /// [`positions`](PayloadStore::positions) for another thread.
-    pub fn should_create_snapshot(&self) -> bool {
-        self.writer.positions.growth() >= self.options.checkpoint_bytes
-    }
-
     /// A view of the log's positions that other threads may read.
     pub fn positions(&self) -> Positions {
         self.writer.positions.clone()
@@ -389,7 +349,7 @@ impl PayloadStore {
     /// # Errors
     /// As [`flush`](PayloadStore::flush).
     pub fn close(mut self) -> Result<()> {
-        self.writer.mark()
+        if self.writer.reads_only() { Ok(()) } else { self.writer.mark() }
     }
 
     /// The numbered invariants that can be checked from here.

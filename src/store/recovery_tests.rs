@@ -2,13 +2,15 @@
 
 use crate::error::Error;
 use crate::format::Lsn;
+use crate::format::frame::{FrameHeader, FrameKind};
 use crate::format::name::Name;
 use crate::format::segment::SegmentHeader;
+use crate::limits::FRAME_HEADER;
 use crate::payload_tests::{get, open, options};
 use crate::test_disk::{Image, TestDisk};
 use crate::{Durability, Options, PayloadStore, Tail};
 
-fn fsync() -> Options {
+pub(crate) fn fsync() -> Options {
     options(Durability::Fsync)
 }
 
@@ -19,7 +21,7 @@ fn of(image: &Image) -> (TestDisk, PayloadStore) {
 }
 
 /// A log of `count` records that was not closed.
-fn unclosed(count: u64) -> Image {
+pub(crate) fn unclosed(count: u64) -> Image {
     let disk = TestDisk::default();
     let mut store = open(&disk, &fsync());
     (1..=count).for_each(|id| store.store(id, &[id as u8; 8]).map(drop).unwrap());
@@ -27,7 +29,7 @@ fn unclosed(count: u64) -> Image {
     disk.image()
 }
 
-fn only(image: &Image) -> (&String, &Vec<u8>) {
+pub(crate) fn only(image: &Image) -> (&String, &Vec<u8>) {
     assert_eq!(image.len(), 1, "{:?}", image.keys());
     image.iter().next().unwrap()
 }
@@ -126,14 +128,20 @@ fn r10_the_newest_epoch_stays_in_a_name() {
 
 #[test]
 fn g2_a_frame_out_of_order_ends_the_log() {
-    // Two frames of one size change places: each is intact, and neither is due where it stands.
+    // Two frames of one size change places: each is made for where it stands now (G3), and neither
+    // is due there.
     let mut image = unclosed(4);
     let name = only(&image).0.clone();
     let bytes = image.get_mut(&name).unwrap();
     let frame = 32 + 16 + 8;
     let (second, third) = (48 + frame, 48 + 2 * frame);
+    let header = |at: usize| FrameHeader::decode(&bytes[at..], 1, at as u64).unwrap();
+    let (two, three) = (header(second), header(third));
     for i in 0..frame {
         bytes.swap(second + i, third + i);
+    }
+    for (at, header) in [(second, three), (third, two)] {
+        bytes[at..at + FRAME_HEADER].copy_from_slice(&header.encode(1, at as u64));
     }
     let disk = TestDisk::of(&image);
     let Err(Error::Corrupt(found)) = PayloadStore::open(disk.vfs(), fsync()) else { panic!("G2") };
@@ -148,14 +156,14 @@ fn g1_a_length_is_held_against_the_file() {
     let mut image = unclosed(2);
     let name = only(&image).0.clone();
     let bytes = image.get_mut(&name).unwrap();
-    let header = crate::format::frame::FrameHeader {
-        kind: crate::format::frame::FrameKind::Record,
+    let header = FrameHeader {
+        kind: FrameKind::Record,
         lsn: Lsn(1),
         durable: Lsn(0),
         length: u32::MAX,
         payload_crc: 0,
     };
-    bytes[48..80].copy_from_slice(&header.encode(1));
+    bytes[48..80].copy_from_slice(&header.encode(1, 48));
     let disk = TestDisk::of(&image);
     let file = disk.open(name.as_ref(), OpenMode::Read).unwrap();
     let mut scan = Scan::begin(file, Lsn(1), 1).unwrap();
@@ -232,6 +240,32 @@ fn the_number_of_files_is_bounded() {
         // Two snapshots, and the segments behind the older one or with a live payload.
         let bound = if work { 8 } else { 5 };
         assert!(most <= bound, "work {work}, snapshot {snapshot}, close {close}: {most} files");
+    }
+}
+
+/// R11, P12: an open that fails for want of room leaves nothing, or one empty file, as often as it
+/// is tried; nothing else has changed, and once there is room all is there and the file goes.
+#[test]
+fn r11_an_open_that_fails_again_and_again_leaves_no_files() {
+    let mut image = unclosed(4);
+    let temporary = "0000000000000002-00000001.snap.tmp";
+    for (kind, left) in [("create", 0), ("sync_dir", 0), ("write", 1), ("sync", 1)] {
+        image.insert(temporary.into(), vec![7; 9]);
+        let disk = TestDisk::of(&image);
+        image.remove(temporary);
+        disk.refuse(kind, if kind == "sync_dir" { "" } else { ".log" });
+        for nth in 0..50 {
+            assert!(PayloadStore::open(disk.vfs(), fsync()).is_err(), "{kind}");
+            let mut after = disk.image();
+            let made = after.extract_if(.., |name, _| !image.contains_key(name));
+            let made: Vec<usize> = made.map(|(_, bytes)| bytes.len()).collect();
+            assert_eq!(made, vec![0; left], "R11: {kind}, try {nth}");
+            assert_eq!(after, image, "R11: {kind}, try {nth}");
+        }
+        disk.heal();
+        let store = open(&disk, &fsync());
+        assert_eq!((store.ids(), store.report().copied), (vec![1, 2, 3, 4], 1), "{kind}");
+        assert_eq!(disk.image().len(), 2, "R11: {kind}, the old segment and the copies");
     }
 }
 

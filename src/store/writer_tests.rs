@@ -79,7 +79,7 @@ fn l3_statements_follow_the_syncs() {
         let header = SegmentHeader::decode(bytes, name.lsn, name.epoch).unwrap();
         stated.push((0, header.durable.0));
         let mut at = SEGMENT_HEADER;
-        while let Some(frame) = FrameHeader::decode(&bytes[at..], name.epoch) {
+        while let Some(frame) = FrameHeader::decode(&bytes[at..], name.epoch, at as u64) {
             stated.push((frame.lsn.0, frame.durable.0));
             at += frame.size() as usize;
             if bytes.len() < at + FRAME_HEADER {

@@ -3,6 +3,7 @@
 //! without the store's code: which LSN is hit, and which statements are left to prove it durable.
 
 mod log;
+mod segments;
 mod snapshot;
 mod strange;
 

@@ -1,5 +1,7 @@
 //! The layers over a disk: what a call returned (`FaultFs`), and syncs left out (`WithoutSync`).
 
+pub(crate) mod full;
+
 use crate::conformance;
 use highwater_sim::{
     CallKind, Choices, FailedSync, Fault, FaultEffect, FaultFs, FaultPlan, Model, Pattern, SimFs,

@@ -18,7 +18,7 @@ fn times() -> u32 {
 }
 
 /// What must have happened in `CASES` histories, and how often at least.
-const REACHED: [(&str, u64); 26] = [
+const REACHED: [(&str, u64); 27] = [
     ("lives", 10_000),
     ("power cuts", 5_000),
     ("kills", 2_000),
@@ -33,6 +33,7 @@ const REACHED: [(&str, u64); 26] = [
     ("operations that failed", 1_000),
     ("refused when poisoned", 1_000),
     ("goes on after a failed checkpoint", 30),
+    ("acknowledged after a failed checkpoint", 30),
     ("seen although failed", 1),
     ("EIO", 300),
     ("EIO after a part", 100),

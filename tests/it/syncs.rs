@@ -3,6 +3,7 @@
 //! The store has no hook for this. A layer over the disk leaves a sync out, and knows which by the
 //! stack of the call: the line that calls the seam, and the function that asked for it.
 
+use crate::faults::full::taken_back;
 use highwater::{Error, Options, PayloadStore};
 use highwater_models::audit::{BARRIERS, barrier_setup};
 use highwater_models::stack::site_of;
@@ -31,6 +32,9 @@ const NEEDED: [(&str, &str); 10] = [
 
 /// No crash needs this one, but decay does: see the test at the end.
 const NEEDED_AGAINST_DECAY: &str = "mark < close";
+
+/// Nor this one, in a disk with room; after a copy that was cut short by a full one it is.
+const NEEDED_ON_A_FULL_DISK: &str = "take_back < recover";
 
 /// The calls of the seam's syncs that the source of the store has, as file and line.
 fn calls_in_the_source() -> BTreeSet<(String, u32)> {
@@ -92,8 +96,8 @@ fn every_sync_of_the_store_is_needed() {
         rows.insert(functions.to_string(), disaster);
     }
     let needed = NEEDED.map(|(site, disaster)| (site.to_string(), Some(disaster.to_string())));
-    let against_decay = (NEEDED_AGAINST_DECAY.to_string(), None);
-    assert_eq!(rows, needed.into_iter().chain([against_decay]).collect());
+    let others = [NEEDED_AGAINST_DECAY, NEEDED_ON_A_FULL_DISK].map(|site| (site.to_string(), None));
+    assert_eq!(rows, needed.into_iter().chain(others).collect());
 }
 
 /// A store that was closed, on a disk that then forgot all that was not durable, with one bit of
@@ -129,4 +133,15 @@ fn the_sync_of_the_mark_is_what_tells_rot_from_a_torn_tail() {
     assert_eq!(without.skipped().len(), 1);
     let store = PayloadStore::open(Arc::new(left), Options::default()).unwrap();
     assert_eq!(store.ids(), [1], "an acknowledged record is lost in silence");
+}
+
+/// The sync of the name that guards an epoch: without it a power cut may take that name, and leave
+/// the epoch to a file that has the bytes of the old one.
+#[test]
+fn the_sync_of_a_guard_keeps_old_copies_away() {
+    let (_, _, back) = taken_back(|disk| {
+        let skip = |call: &_| site_of(call) == NEEDED_ON_A_FULL_DISK;
+        Arc::new(WithoutSync::when(Arc::new(disk.clone()), skip))
+    });
+    assert!(back > 0, "a record that was lost for good is there again");
 }

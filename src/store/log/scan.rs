@@ -138,7 +138,7 @@ impl Scan {
             }
             let offset = self.offset;
             let head = self.reader.bytes(offset, FRAME_HEADER)?;
-            let Some(header) = FrameHeader::decode(head, self.epoch) else {
+            let Some(header) = FrameHeader::decode(head, self.epoch, offset) else {
                 self.bad = Some(Bad::Header);
                 return Ok(None);
             };
@@ -185,7 +185,7 @@ impl Scan {
         let mut offset = self.offset;
         while offset + FRAME_HEADER as u64 <= self.reader.size {
             let head = self.reader.bytes(offset, FRAME_HEADER)?;
-            match FrameHeader::decode(head, self.epoch) {
+            match FrameHeader::decode(head, self.epoch, offset) {
                 Some(header) if header.size() <= SEGMENT_SIZE_MAX => {
                     self.statement = self.statement.max(header.durable);
                     offset += header.size();

@@ -45,7 +45,14 @@ pub(crate) struct Writer {
     pub(crate) durable: Lsn,
     /// The epoch of the next segment: greater than any in the directory.
     pub(crate) next_epoch: u32,
-    poisoned: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Works,
+    Poisoned,
+    ReadsOnly,
 }
 
 /// Where a frame went.
@@ -70,8 +77,21 @@ impl Writer {
             appended: end,
             durable: end,
             next_epoch,
-            poisoned: false,
+            state: State::Works,
         }
+    }
+
+    /// For a store that is only read: refuses everything. `durable` is what is proven to be.
+    pub(crate) fn refusing(vfs: Arc<dyn Vfs>, end: Lsn, durable: Lsn) -> Writer {
+        let mut writer = Writer::new(vfs, SEGMENT_SIZE_MAX, end, 0);
+        (writer.durable, writer.state) = (durable, State::ReadsOnly);
+        writer.positions.publish_appended(end, 0);
+        writer.positions.publish_durable(durable);
+        writer
+    }
+
+    pub(crate) fn reads_only(&self) -> bool {
+        self.state == State::ReadsOnly
     }
 
     /// Recovery is over: everything it found is durable and visible.
@@ -82,12 +102,18 @@ impl Writer {
     }
 
     pub(crate) fn check(&self) -> Result<()> {
-        if self.poisoned { Err(Error::Poisoned) } else { Ok(()) }
+        match self.state {
+            State::Works => Ok(()),
+            State::Poisoned => Err(Error::Poisoned),
+            State::ReadsOnly => Err(Error::ReadOnly),
+        }
     }
 
     /// L5: whatever fails from here on fails for good.
     pub(crate) fn fail_stop<T>(&mut self, result: Result<T>) -> Result<T> {
-        self.poisoned |= result.is_err(); // L5: and nothing ever resets it
+        if result.is_err() {
+            self.state = State::Poisoned; // L5: and nothing ever resets it
+        }
         result
     }
 
@@ -123,7 +149,8 @@ impl Writer {
     /// Fills in the header of the frame that begins at `at` in the buffer and ends where the
     /// buffer ends.
     fn seal(&mut self, at: usize, kind: FrameKind, lsn: Lsn) {
-        let epoch = self.active.as_ref().expect("a frame has a segment").epoch;
+        let active = self.active.as_ref().expect("a frame has a segment");
+        let (epoch, offset) = (active.epoch, active.written + at as u64);
         let payload = &self.buffer[at + FRAME_HEADER..];
         let header = FrameHeader {
             kind,
@@ -132,7 +159,7 @@ impl Writer {
             length: payload.len() as u32,
             payload_crc: record_checksum(payload),
         };
-        self.buffer[at..at + FRAME_HEADER].copy_from_slice(&header.encode(epoch));
+        self.buffer[at..at + FRAME_HEADER].copy_from_slice(&header.encode(epoch, offset));
         self.buffer.resize(padded(self.buffer.len()), 0);
     }
 

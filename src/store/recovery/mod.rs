@@ -6,11 +6,11 @@
 //!   the cache may show bytes and names that the medium never got, and a second sync of them says
 //!   `Ok` and writes nothing; so what no statement proves durable is copied into a fresh segment,
 //!   and that is synced, before anything is shown.
-//! - R10: what is removed is overridden, or was never finished; and never the newest epoch, which
-//!   must stay in a name as long as its bytes may come back in another file.
 
+mod clean;
 pub(crate) mod facts;
 pub(crate) mod plan;
+mod report;
 
 use crate::error::{Error, Result};
 use crate::format::Lsn;
@@ -20,83 +20,18 @@ use crate::index::Index;
 use crate::log::open;
 use crate::log::scan::{Bad, Scan};
 use crate::log::writer::Writer;
+use clean::{newest_kept, overridden, take_back};
 use facts::{BadEnd, Found, gather};
 use highwater_vfs::{OpenMode, Vfs};
 use plan::{Plan, plan};
-use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
+pub(crate) use clean::remove_obsolete;
 pub use plan::Row;
+pub use report::{RecoveryReport, Tail};
 
 /// The highest epoch that is believed.
 const EPOCH_MAX: u32 = u32::MAX / 2;
-
-/// How the log ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Tail {
-    /// At the end of its last frame.
-    #[default]
-    Clean,
-    /// At bytes that are no frame and that nothing proves durable: a write that a crash tore.
-    Torn {
-        /// The segment.
-        file: String,
-        /// Bytes from its start.
-        offset: u64,
-        /// Bytes left behind.
-        discarded: u64,
-    },
-}
-
-/// What recovery found and did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RecoveryReport {
-    /// The rows of the recovery table that applied.
-    pub rows: Vec<&'static str>,
-    /// The LSN of the snapshot it began with; 0 for none.
-    pub snapshot: Lsn,
-    /// The last LSN of the recovered state.
-    pub last: Lsn,
-    /// Records replayed from the log.
-    pub replayed: u64,
-    /// Records copied into a segment of this life, because nothing proved them durable.
-    pub copied: u64,
-    /// How the log ended.
-    pub tail: Tail,
-    /// Damaged snapshots that were passed over.
-    pub damaged_snapshots: Vec<String>,
-    /// Files removed: temporary, overridden or never finished.
-    pub removed: Vec<String>,
-    /// Files in the directory that are not the store's; never touched.
-    pub foreign: Vec<String>,
-}
-
-impl fmt::Display for RecoveryReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "recovered to LSN {} ({})", self.last, self.rows.join(", "))?;
-        match self.snapshot {
-            Lsn(0) => write!(f, "no snapshot, ")?,
-            lsn => write!(f, "snapshot at LSN {lsn}, ")?,
-        }
-        writeln!(f, "{} records replayed, {} copied", self.replayed, self.copied)?;
-        match &self.tail {
-            Tail::Clean => writeln!(f, "the log ends cleanly")?,
-            Tail::Torn { file, offset, discarded } => {
-                writeln!(f, "torn at {file} offset {offset}, {discarded} bytes left behind")?;
-            }
-        }
-        let lists = [
-            ("damaged snapshots passed over", &self.damaged_snapshots),
-            ("removed", &self.removed),
-            ("not the store's", &self.foreign),
-        ];
-        for (what, files) in lists.into_iter().filter(|(_, files)| !files.is_empty()) {
-            writeln!(f, "{what}: {}", files.join(", "))?;
-        }
-        Ok(())
-    }
-}
 
 /// A store's insides after recovery.
 pub(crate) struct Recovered {
@@ -112,28 +47,45 @@ pub(crate) struct Recovered {
 }
 
 pub(crate) fn recover(vfs: &Arc<dyn Vfs>, segment_size: u64) -> Result<Recovered> {
-    let mut found = gather(&**vfs)?;
-    let plan = plan(&found.facts);
-    refuse(&found, &plan)?;
-    open_referenced(&**vfs, &mut found)?;
+    let (mut found, plan) = decide(&**vfs)?;
     let next_epoch = found.max_epoch + 1; // no more than EPOCH_MAX + 1
     let mut writer = Writer::new(Arc::clone(vfs), segment_size, plan.last, next_epoch);
     let mut report = report(&found, &plan);
-    let mut dead = std::mem::take(&mut found.dead);
-    if let Some(from) = plan.copy_from {
-        report.copied = copy(&mut writer, &mut found, from, plan.last)?;
-        dead.extend(overridden(&mut found.index, from));
-    }
-    writer.show();
-    let growth = found.growth;
     let temporary = found.names.iter().filter(|n| n.kind == Kind::Temporary);
     let mut obsolete: Vec<Name> = temporary.copied().collect();
-    obsolete.extend(dead);
-    let Found { index, snapshots, .. } = found;
-    let mut recovered = Recovered { growth, index, writer, report, snapshots, obsolete };
-    let removed = recovered.remove_obsolete(&**vfs)?;
-    recovered.report.removed = removed;
-    Ok(recovered)
+    obsolete.append(&mut found.dead);
+    if let Some(from) = plan.copy_from {
+        let newest = newest_kept(&found.index, &found.snapshots);
+        report.copied = copy(&mut writer, &mut found, from, plan.last).inspect_err(|_| {
+            take_back(&**vfs, &writer, Name::segment(from, next_epoch), &mut obsolete, newest);
+        })?;
+        obsolete.extend(overridden(&mut found.index, from));
+    }
+    writer.show();
+    let Found { growth, index, snapshots, .. } = found;
+    let newest = newest_kept(&index, &snapshots);
+    report.removed = remove_obsolete(&**vfs, &mut obsolete, newest)?;
+    Ok(Recovered { growth, index, writer, report, snapshots, obsolete })
+}
+
+/// Shows what [`recover`] would, without writing anything: what is not proven stays where it is.
+pub(crate) fn look(vfs: &Arc<dyn Vfs>) -> Result<Recovered> {
+    let (found, plan) = decide(&**vfs)?;
+    let mut report = report(&found, &plan);
+    let proven = plan.copy_from.map_or(plan.last, Lsn::previous);
+    report.unproven = plan.last.0 - proven.0;
+    let writer = Writer::refusing(Arc::clone(vfs), plan.last, proven);
+    let Found { growth, index, snapshots, .. } = found;
+    Ok(Recovered { growth, index, writer, report, snapshots, obsolete: Vec::new() })
+}
+
+/// Scan and plan; refused if the plan says so.
+fn decide(vfs: &dyn Vfs) -> Result<(Found, Plan)> {
+    let mut found = gather(vfs)?;
+    let plan = plan(&found.facts);
+    refuse(&found, &plan)?;
+    open_referenced(vfs, &mut found)?;
+    Ok((found, plan))
 }
 
 fn report(found: &Found, plan: &Plan) -> RecoveryReport {
@@ -149,6 +101,7 @@ fn report(found: &Found, plan: &Plan) -> RecoveryReport {
         last: plan.last,
         replayed: found.replayed,
         copied: 0,
+        unproven: 0,
         tail,
         damaged_snapshots: found.spoiled.iter().map(Name::text).collect(),
         removed: Vec::new(),
@@ -264,50 +217,4 @@ fn copy(writer: &mut Writer, found: &mut Found, from: Lsn, last: Lsn) -> Result<
 
 fn read(name: &str) -> impl FnOnce(std::io::Error) -> Error {
     Error::io("read", name)
-}
-
-/// Segments of former lives that begin at or behind `from`: all they have is copied now.
-fn overridden(index: &mut Index, from: Lsn) -> Vec<Name> {
-    let newest = index.slots.iter().map(|s| s.epoch).max().unwrap_or(0);
-    let mut names = Vec::new();
-    for slot in index.slots.iter_mut().filter(|s| s.present && s.epoch < newest) {
-        slot.last = slot.last.min(from.previous());
-        if slot.first >= from {
-            assert_eq!(slot.live, 0, "X1: everything from {from} on is copied");
-            slot.present = false;
-            names.push(Name::segment(slot.first, slot.epoch));
-        }
-    }
-    names
-}
-
-impl Recovered {
-    fn remove_obsolete(&mut self, vfs: &dyn Vfs) -> Result<Vec<String>> {
-        let kept = self.index.slots.iter().filter(|s| s.present).map(|s| s.epoch);
-        let newest = kept.chain(self.snapshots.iter().map(|s| s.epoch)).max().unwrap_or(0);
-        remove_obsolete(vfs, &mut self.obsolete, newest)
-    }
-}
-
-/// Removes what is obsolete and older than the newest epoch that stays (R10). The removals need no
-/// sync: a file that comes back is recognised again.
-pub(crate) fn remove_obsolete(
-    vfs: &dyn Vfs,
-    obsolete: &mut Vec<Name>,
-    newest: u32,
-) -> Result<Vec<String>> {
-    let mut removed = Vec::new();
-    let mut failed = None;
-    obsolete.retain(|name| {
-        let safe = name.kind != Kind::Segment || name.epoch < newest; // R10
-        if safe && failed.is_none() {
-            let text = name.text();
-            match vfs.remove(Path::new(&text)) {
-                Ok(()) => removed.push(text),
-                Err(e) => failed = Some(Error::io("remove", &text)(e)),
-            }
-        }
-        !safe
-    });
-    failed.map_or(Ok(removed), Err)
 }

@@ -79,6 +79,28 @@ fn in_place_of_a_snapshot() {
     }
 }
 
+/// P12: a damaged snapshot goes when newer ones are there that hold.
+#[test]
+fn a_damaged_snapshot_goes() {
+    let (image, _, options) = made();
+    let name = "0000000000000002-00000001.snap";
+    for (what, bytes) in shapes() {
+        let mut strange = image.clone();
+        strange.insert(name.into(), bytes);
+        let fs = disk(&strange);
+        for life in 0..3u8 {
+            let mut store = open(&fs, &options).unwrap();
+            assert_eq!(store.report().damaged_snapshots.len(), usize::from(life == 0), "{what}");
+            store.store(1, &[life]).unwrap();
+            store.create_snapshot().unwrap();
+        }
+        let names = super::image(&fs).into_keys();
+        let snapshots: Vec<String> = names.filter(|name| name.ends_with(".snap")).collect();
+        assert_eq!(snapshots.len(), options.snapshots_kept, "{what}: {snapshots:?}");
+        assert!(!snapshots.contains(&name.to_string()), "{what}");
+    }
+}
+
 /// A temporary file is nobody's promise: it goes.
 #[test]
 fn in_place_of_a_temporary_file() {
@@ -162,12 +184,13 @@ fn huge_lengths() {
     };
     let frame = 48..80;
     let stored = number(&image[LOG], 48..52) as u32;
-    assert_eq!(crc(1, &image[LOG][52..80]), stored, "the checksum, computed by hand");
+    let seed = 1 ^ 48u32.wrapping_mul(0x9e37_79b1);
+    assert_eq!(crc(seed, &image[LOG][52..80]), stored, "the checksum, computed by hand");
     for length in [0x40u32, 0x1000, 0x4000_0000, 0x7fff_fff8, u32::MAX - 7, u32::MAX] {
         let mut huge = image.clone();
         let bytes = huge.get_mut(LOG).unwrap();
         bytes[52..56].copy_from_slice(&length.to_le_bytes());
-        let sum = crc(1, &bytes[52..frame.end]);
+        let sum = crc(seed, &bytes[52..frame.end]);
         bytes[48..52].copy_from_slice(&sum.to_le_bytes());
         let opened = open(&disk(&huge), &options);
         if (0x1000..0x4000_0000).contains(&length) {

@@ -76,7 +76,7 @@ impl Run<'_> {
         self.seen(open, attempted, self.owed(op))?;
         match open.store.flush() {
             Err(Error::Poisoned) => open.poisoned = true,
-            Ok(_) if matches!(op, Op::Checkpoint) || self.history.options.auto_checkpoint => {
+            Ok(_) if matches!(op, Op::Checkpoint) => {
                 self.reached("goes on after a failed checkpoint", 1);
                 self.window.acknowledge(Level::Durable);
             }

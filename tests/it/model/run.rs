@@ -199,6 +199,8 @@ impl<'a> Run<'a> {
                     return Err(format!("acknowledged as {level:?} only"));
                 }
                 self.window.acknowledge(level);
+                let failed = open.store.checkpoint_error().is_some();
+                self.reached("acknowledged after a failed checkpoint", u64::from(failed));
             }
             Ok(None) => self.window.refused(),
             Err(Error::Poisoned) if open.poisoned => {

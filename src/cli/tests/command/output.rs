@@ -41,7 +41,9 @@ fn lists_are_data() {
 
 #[test]
 fn help_fits_into_80_columns_and_names_every_exit_code() {
-    for command in [None, Some("run"), Some("replay"), Some("inspect"), Some("list")] {
+    for command in
+        [None, Some("run"), Some("replay"), Some("inspect"), Some("list"), Some("litmus")]
+    {
         for flag in ["-h", "--help"] {
             let args: Vec<&str> = command.into_iter().chain([flag]).collect();
             let ran = run(&args);
