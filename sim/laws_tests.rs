@@ -203,7 +203,7 @@ impl Kv for Late {
 fn e1_a_point_is_not_skipped_if_something_is_told_before_the_next() {
     let acts = vec![Act::Put(1, vec![7]), Act::Delete(9), Act::Delete(1)];
     let settings = Settings { model: Model::Strict, ..one_crash(true, false) };
-    let found = Explorer::new(settings).run(&Easy::<Late>::new(acts)).found.expect("E1: a loss");
+    let found = Explorer::new(settings).run(&Easy::new::<Late>(acts)).found.expect("E1: a loss");
     assert_eq!(found.broken.rule, Rule::P1Loss, "{found:?}");
 }
 

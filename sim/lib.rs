@@ -32,6 +32,7 @@ mod kv;
 mod laws_tests;
 #[cfg(test)]
 mod medium_tests;
+#[cfg(test)]
 mod memo_tests;
 mod model;
 mod names;

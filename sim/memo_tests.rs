@@ -60,7 +60,7 @@ fn ended(fs: &SimFs, end: usize) -> Disk {
         }
     };
     let mut disk = fs.lock().disk.clone();
-    disk.sync_may_fail = (end >= 6).then_some(FailedSync::KeepNew);
+    disk.to_fail = (end >= 6).then_some(crate::Failure::Sync(FailedSync::KeepNew));
     disk
 }
 
