@@ -145,7 +145,7 @@ impl Shared {
                 sim.failed += u32::from(error);
                 let fault = Fault { call, nth, what };
                 if let Some(trace) = &mut sim.trace {
-                    trace.remark(format!("the next {call} fails: {what}"));
+                    trace.remark(format!("the next {call}: {what}"));
                 }
                 fault
             });

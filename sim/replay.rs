@@ -122,11 +122,12 @@ pub fn replay<S: Subject>(subject: &S, settings: &Settings, trail: &Trail) -> Re
         // A life goes on behind its cut; what it chose there is not part of the trail.
         done.choices.truncate(cut.choices.len());
         walked.lives.push(done);
+        let under_way = trace.text(nth, cut.at.call).unwrap_or("a write").to_string();
         trace.cut(cut.at.call);
         trace.remark(match cut.at.kind {
             CrashKind::Power => format!("POWER LOSS before call {}", cut.at.call),
             CrashKind::Kill if cut.at.part > 0 => {
-                format!("KILL in call {} after {} sectors", cut.at.call, cut.at.part)
+                format!("KILL in `{under_way}` after {} of its sectors", cut.at.part)
             }
             CrashKind::Kill => format!("KILL before call {}", cut.at.call),
         });

@@ -4,7 +4,7 @@
 //! it is synced before it is acknowledged, but the name is not. After a crash the segment has its
 //! old name or none, and all its records are lost.
 //!
-//! The missing line: `sync_dir` before the first acknowledgement.
+//! The missing line: `sync_dir` behind the rename.
 
 use super::kit::{self, Disk, State, put};
 use super::piece::Piece;
@@ -36,26 +36,29 @@ struct Named<const BUG: bool> {
     end: u64,
 }
 
-fn create(disk: &Disk) -> io::Result<Arc<dyn File>> {
+fn create<const BUG: bool>(disk: &Disk) -> io::Result<Arc<dyn File>> {
     kit::remove_if_there(disk, "wal.tmp")?;
     let file = disk.open(Path::new("wal.tmp"), OpenMode::CreateNew)?;
     write_all_at(&*file, &kit::frame(0, &kit::mark(0)), 0)?;
     file.sync()?;
     disk.rename(Path::new("wal.tmp"), Path::new("wal"))?;
+    if !BUG {
+        disk.sync_dir(Path::new(""))?;
+    }
     Ok(file)
 }
 
 impl<const BUG: bool> Kv for Named<BUG> {
     fn open(disk: Disk) -> io::Result<Self> {
         let file = match disk.open(Path::new("wal"), OpenMode::Write) {
-            Err(e) if e.kind() == ErrorKind::NotFound => create(&disk)?,
-            opened => opened?,
+            Err(e) if e.kind() == ErrorKind::NotFound => create::<BUG>(&disk)?,
+            opened => {
+                disk.sync_dir(Path::new(""))?; // its name may be in the cache only
+                opened?
+            }
         };
         let scan = kit::scan(&*file, 0)?;
         kit::cut_tail(&*file, scan.end)?;
-        if !BUG {
-            disk.sync_dir(Path::new(""))?;
-        }
         let mut state = State::new();
         kit::apply(&mut state, &scan.records);
         Ok(Named { state, file, end: scan.end })
