@@ -1,11 +1,15 @@
 //! What the pieces share: records and their checksummed frames, small files replaced whole, and a
 //! log that every life begins anew. All of it is correct; the bugs are in the pieces.
 
+mod compact;
 mod latch;
 pub(crate) mod redo;
 pub(crate) mod snapshots;
+mod strict;
 
+pub(crate) use compact::{compact, drop_below};
 pub(crate) use latch::Latch;
+pub(crate) use strict::{damaged, scan_strict};
 
 use highwater_sim::{FailedSync, Failure};
 use highwater_vfs::{File, OpenMode, Vfs, read_full_at, write_all_at};
@@ -154,22 +158,6 @@ pub(crate) fn scan(file: &dyn File, seed: u64) -> io::Result<Scan> {
     Ok(scan)
 }
 
-/// The same for a file whose frames were all durable, one after the other, but perhaps the last: a
-/// bad one with an intact one behind it is damage, and not where a crash came.
-pub(crate) fn scan_strict(file: &dyn File, seed: u64) -> io::Result<Scan> {
-    let scan = scan(file, seed)?;
-    for at in scan.end + 1..scan.size {
-        if read_frame(file, seed, at)?.is_some() {
-            return Err(damaged("a bad frame with an intact one behind it"));
-        }
-    }
-    Ok(scan)
-}
-
-pub(crate) fn damaged(what: &str) -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, what)
-}
-
 pub(crate) fn open_or_create(disk: &Disk, name: &str) -> io::Result<Arc<dyn File>> {
     match disk.open(Path::new(name), OpenMode::Write) {
         Err(e) if e.kind() == ErrorKind::NotFound => disk.open(name.as_ref(), OpenMode::CreateNew),
@@ -240,16 +228,6 @@ pub(crate) struct Recovered {
 
 pub(crate) fn recover(disk: &Disk, seed: fn(u64) -> u64) -> io::Result<Recovered> {
     let (first, state) = load_snapshot(disk)?;
-    replay(disk, seed, first, state)
-}
-
-/// What the logs from number `first` on say on top of `state`.
-pub(crate) fn replay(
-    disk: &Disk,
-    seed: fn(u64) -> u64,
-    first: u64,
-    state: State,
-) -> io::Result<Recovered> {
     let mut recovered = Recovered { state, next: first + 1, logs: Vec::new(), torn: false };
     for number in numbers(disk, "log")?.into_iter().filter(|number| *number >= first) {
         let file = disk.open(format!("log.{number}").as_ref(), OpenMode::Read)?;
@@ -269,22 +247,6 @@ pub(crate) fn numbers(disk: &Disk, prefix: &str) -> io::Result<Vec<u64>> {
     let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
     numbers.sort_unstable();
     Ok(numbers)
-}
-
-/// Removes the files `{prefix}.{n}` with an n below `number`.
-pub(crate) fn drop_below(disk: &Disk, prefix: &str, number: u64) -> io::Result<()> {
-    for old in numbers(disk, prefix)?.into_iter().filter(|old| *old < number) {
-        disk.remove(format!("{prefix}.{old}").as_ref())?;
-    }
-    disk.sync_dir(Path::new(""))
-}
-
-/// Begins log `number` on a snapshot of `state`, and drops the logs before it.
-pub(crate) fn compact(disk: &Disk, number: u64, state: &State) -> io::Result<Log> {
-    save_snapshot(disk, number, state)?;
-    let log = Log::empty(disk, number)?;
-    drop_below(disk, "log", number)?;
-    Ok(log)
 }
 
 /// A log that is correct whatever fails: every life begins a file of its own with a copy of the

@@ -1,8 +1,8 @@
 //! **REC-4**: a bad checkpoint, and the healthy log is repaired.
 //!
-//! Prometheus (2020). Reading the checkpoint and reading the log fail with the same error: a segment
-//! and an offset. The caller repairs the *log* there: segment 0 of the checkpoint is bad, so the
-//! log is cut at segment 0, which is all of it.
+//! Prometheus (2020). Reading the checkpoint and reading the log fail with the same error: a
+//! segment and an offset. The caller repairs the *log* there: segment 0 of the checkpoint is bad,
+//! so the log is cut at segment 0, which is all of it.
 //!
 //! The missing line: whose segment it is.
 

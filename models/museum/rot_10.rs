@@ -6,7 +6,7 @@
 //!
 //! The missing line: in the newest segment nothing is mandatory.
 
-use super::kit::{self, Disk, State, mark, put};
+use super::kit::{self, Disk, Record, State, mark, put};
 use super::piece::Piece;
 use highwater_sim::{Act, Easy, Kv, Rule};
 use highwater_vfs::{File, OpenMode, write_all_at};
@@ -31,6 +31,7 @@ fn acts() -> Vec<Act> {
     vec![Act::Put(1, vec![b'a'; 20]), rotate, Act::Put(2, vec![b'b'; 30])]
 }
 
+/// A life's first segment stands on a snapshot; every other one begins with what it follows.
 struct Segments<const BUG: bool> {
     state: State,
     disk: Disk,
@@ -40,17 +41,22 @@ struct Segments<const BUG: bool> {
 }
 
 impl<const BUG: bool> Segments<BUG> {
-    /// The header, which is written and synced first, and the record that names the one before.
+    /// A segment with its header, for good.
     fn begin(disk: Disk, state: State, number: u64) -> io::Result<Self> {
         let file = disk.open(format!("log.{number}").as_ref(), OpenMode::CreateNew)?;
-        write_all_at(&*file, &kit::frame(number, &mark(number)), 0)?;
+        let header = kit::frame(number, &mark(number));
+        write_all_at(&*file, &header, 0)?;
         file.sync()?;
         disk.sync_dir(Path::new(""))?;
-        let previous = kit::frame(number, &mark(number - 1));
-        write_all_at(&*file, &previous, previous.len() as u64)?;
-        file.sync()?;
-        let end = 2 * previous.len() as u64;
-        Ok(Segments { state, disk, file, number, end })
+        Ok(Segments { state, disk, file, number, end: header.len() as u64 })
+    }
+
+    fn append(&mut self, record: &Record) -> io::Result<()> {
+        let frame = kit::frame(self.number, record);
+        write_all_at(&*self.file, &frame, self.end)?;
+        self.file.sync()?;
+        self.end += frame.len() as u64;
+        Ok(())
     }
 }
 
@@ -64,10 +70,10 @@ impl<const BUG: bool> Kv for Segments<BUG> {
             let file = disk.open(format!("log.{number}").as_ref(), OpenMode::Read)?;
             let records = kit::scan(&*file, number)?.records;
             let newest = number + 1 == next;
-            match records.get(1) {
-                None if newest && (!BUG || records.is_empty()) => continue,
-                Some(previous) if previous.key == number - 1 => {}
-                _ => return Err(kit::damaged("a segment does not follow the one before it")),
+            let nothing = newest && (!BUG || records.is_empty());
+            let follows = records.get(1).is_some_and(|record| *record == mark(number - 1));
+            if number > first && !follows && !(nothing && records.len() < 2) {
+                return Err(kit::damaged("a segment does not follow the one before it"));
             }
             kit::apply(&mut state, &records);
         }
@@ -77,18 +83,15 @@ impl<const BUG: bool> Kv for Segments<BUG> {
     }
 
     fn put(&mut self, key: u64, value: &[u8]) -> io::Result<()> {
-        let frame = kit::frame(self.number, &put(key, value));
-        write_all_at(&*self.file, &frame, self.end)?;
-        self.file.sync()?;
-        self.end += frame.len() as u64;
+        self.append(&put(key, value))?;
         self.state.insert(key, value.to_vec());
         Ok(())
     }
 
     fn special(&mut self, _rotate: &str) -> io::Result<()> {
-        let state = std::mem::take(&mut self.state);
-        *self = Self::begin(self.disk.clone(), state, self.number + 1)?;
-        Ok(())
+        let (state, previous) = (std::mem::take(&mut self.state), self.number);
+        *self = Self::begin(self.disk.clone(), state, previous + 1)?;
+        self.append(&mark(previous))
     }
 
     fn get(&mut self, key: u64) -> io::Result<Option<Vec<u8>>> {

@@ -1,8 +1,8 @@
 //! **ROT-8**: a name says more than the file holds.
 //!
-//! dqlite (2019, in the field). "load closed segment …470-…655: found 185 entries (expected 186)":
-//! when a segment is closed it is renamed to the range of its entries, and the last of them was not
-//! durable yet. The name survived, the entry did not, and the node refuses to start.
+//! dqlite (2019, in the field). "load closed segment …470-…655: found 185 entries (expected
+//! 186)": when a segment is closed it is renamed to the range of its entries, and the last of them
+//! was not durable yet. The name survived, the entry did not, and the node refuses to start.
 //!
 //! The missing line: `file.sync()` before the rename.
 
