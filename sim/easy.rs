@@ -253,6 +253,7 @@ fn again(halt: Halt, rule: Rule) -> Halt {
 fn in_words(state: &Map) -> String {
     let one = |(key, value): (&u64, &Vec<u8>)| match *key {
         BETWEEN => format!("the work between crashes ({} bytes)", value.len()),
+        key if value.len() == 8 => format!("{key} (8 bytes: {})", counter(state, key)),
         key => format!("{key} ({} bytes)", value.len()),
     };
     let all: Vec<String> = state.iter().map(one).collect();
