@@ -142,7 +142,7 @@ pub fn audit<S: Subject + Clone>(
             entry.2.push((subject, Arc::clone(&sound)));
         }
     }
-    let one = |(site, (sync, calls, subjects))| {
+    let one = |(site, (sync, calls, subjects)): (String, (SyncKind, u64, Vec<Sound<'_, S>>))| {
         let mut audited =
             Audited { site, sync, calls, needed: None, states: Some(0), exhaustive: true };
         stage(Stage { name: format!("without {}", audited.site), ..Stage::default() });

@@ -247,8 +247,8 @@ impl<'a, S: Subject> Worker<'a, S> {
             state.may_fail = self.settings.may_fail(nth, last);
         }
         let (reach, remarks) = (&self.reach, None);
-        let (disk, last) = (seen_by(&fs, self.settings), last && !self.settings.decays());
-        let life = Life { nth, last, disk, told, reach, remarks };
+        let (disk, alone) = (seen_by(&fs, self.settings), last && self.settings.decays());
+        let life = Life { nth, last: last && !alone, alone, disk, told, reach, remarks };
         let result = live_safely(self.subject, &life);
         drop(life);
         if let Some(recorder) = recorder {

@@ -231,6 +231,9 @@ impl<S: Subject + Clone> Patient<'_, S> {
         }
         let met = Met::default();
         replay(&with(self.small.0, Vec::new(), &met), self.small.1, trail);
+        // And what it does on other trails: a call of recovery, say, that this one never came to.
+        let few = Settings { crashes: 1, power: false, unit_limit: 100, ..self.small.1.clone() };
+        Explorer::new(few).run(&with(self.small.0, Vec::new(), &met));
         let met = met.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // What was lost comes first: a sync behind that very call is the likeliest.
         let lost = |i: &Insertion| {

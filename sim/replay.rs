@@ -85,6 +85,7 @@ pub fn replay<S: Subject>(subject: &S, settings: &Settings, trail: &Trail) -> Re
         let view = Life {
             nth: nth as u32,
             last: last && !settings.decays(),
+            alone: last && settings.decays(),
             disk: seen_by(&fs, settings),
             told: &told,
             reach: &reach,

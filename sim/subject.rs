@@ -54,6 +54,8 @@ pub struct Life<'a, P> {
     pub nth: u32,
     /// No crash will follow: recover and compare, nothing more.
     pub last: bool,
+    /// No life will follow, though this one works: what it leaves is for itself to look at.
+    pub(crate) alone: bool,
     /// The disk as this life finds it.
     pub disk: Arc<dyn Vfs>,
     /// What the callers were told so far.

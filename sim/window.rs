@@ -262,7 +262,9 @@ impl Window {
             } else {
                 Broken::new(Rule::P10Visibility, format!("seen by a reader and lost: {lost}"))
             };
-            return Broken { short_by: self.flushed - count, ..broken };
+            let changed = |a: &&Accepted| !a.failed && !a.effect.changes.is_empty();
+            let short_by = self.accepted[count..self.flushed].iter().filter(changed).count();
+            return Broken { short_by, ..broken };
         }
         for (key, value) in got {
             let ever = self.accepted.iter().flat_map(|a| &a.effect.changes);
@@ -319,9 +321,10 @@ impl Window {
         None
     }
 
-    /// The operations between two states, but for those that are known to have failed.
+    /// The operations between two states that changed something and did not fail.
     fn names(&self, from: usize, to: usize) -> String {
-        let kept = self.accepted[from..to].iter().filter(|a| !a.failed);
+        let changed = |a: &&Accepted| !a.failed && !a.effect.changes.is_empty();
+        let kept = self.accepted[from..to].iter().filter(changed);
         let names: Vec<&str> = kept.map(|a| a.effect.name.as_str()).collect();
         names.join(", ")
     }

@@ -273,8 +273,8 @@ impl<S: Subject> Subject for Wrapped<S> {
 
     fn live(&self, life: &Life<'_, S::Promise>) -> Result<(), Halt> {
         let disk = (self.wrap)(Arc::clone(&life.disk));
-        let Life { nth, last, told, reach, remarks, .. } = *life;
-        self.subject.live(&Life { nth, last, disk, told, reach, remarks })
+        let Life { nth, last, alone, told, reach, remarks, .. } = *life;
+        self.subject.live(&Life { nth, last, alone, disk, told, reach, remarks })
     }
 
     fn promises_durable(&self) -> bool {

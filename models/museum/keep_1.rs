@@ -8,14 +8,13 @@
 
 use super::kit::{self, Disk, Log, State, put};
 use super::piece::Piece;
-use highwater_sim::{Act, CallFault, CallKind, Easy, Failure, FaultEffect, Kv, Rule};
+use highwater_sim::{Act, CallFault, CallKind, Easy, Failure, FaultEffect, Kv};
 use std::io;
 
 pub(crate) const PIECE: Piece = Piece {
     bug: "KEEP-1",
     title: "any snapshot that cannot be opened is deleted",
     source: "https://github.com/camunda/camunda/issues/3382",
-    rule: Rule::P7Idempotence,
     needs: Some(Failure::Call(CallFault { call: CallKind::Open, what: FaultEffect::Eio })),
     ops: 2,
     engine: || Easy::new::<Broker<true>>(acts()).stops(),

@@ -2,17 +2,21 @@
 //! log that every life begins anew. All of it is correct; the bugs are in the pieces.
 
 mod compact;
+mod frame;
 mod latch;
 pub(crate) mod redo;
 pub(crate) mod snapshots;
 mod strict;
 
 pub(crate) use compact::{compact, drop_below};
+pub(crate) use frame::{HEADER, Header, checksum, frame, frames, read_frame};
 pub(crate) use latch::Latch;
-pub(crate) use strict::{damaged, scan_strict};
+pub(crate) use strict::{
+    allocate, behind, damaged, found, read_base, read_state, reborn, scan_strict, scan_strict_from,
+};
 
 use highwater_sim::{FailedSync, Failure};
-use highwater_vfs::{File, OpenMode, Vfs, read_full_at, write_all_at};
+use highwater_vfs::{File, OpenMode, Vfs, write_all_at};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -33,6 +37,8 @@ pub(crate) type State = BTreeMap<u64, Vec<u8>>;
 pub(crate) enum Change {
     Put(Vec<u8>),
     Delete,
+    /// Adds to a counter: what it does twice shows.
+    Add(u64),
     /// Nothing: it only says that a group of records ends here. Its key is a number to keep.
     Mark,
 }
@@ -53,6 +59,10 @@ pub(crate) fn delete(key: u64) -> Record {
     Record { key, change: Change::Delete, last: true }
 }
 
+pub(crate) fn add(key: u64, by: u64) -> Record {
+    Record { key, change: Change::Add(by), last: true }
+}
+
 pub(crate) fn mark(number: u64) -> Record {
     Record { key: number, change: Change::Mark, last: true }
 }
@@ -62,75 +72,24 @@ pub(crate) fn apply(state: &mut State, records: &[Record]) {
         match &record.change {
             Change::Put(value) => drop(state.insert(record.key, value.clone())),
             Change::Delete => drop(state.remove(&record.key)),
+            Change::Add(by) => {
+                let count = state.get(&record.key).map_or(0, |value| number_of(value));
+                drop(state.insert(record.key, (count + by).to_le_bytes().to_vec()));
+            }
             Change::Mark => {}
         }
     }
+}
+
+/// A number that is stored as 8 bytes; 0 if it is not.
+fn number_of(bytes: &[u8]) -> u64 {
+    bytes.try_into().map_or(0, u64::from_le_bytes)
 }
 
 /// A whole state as one group, ended by a mark with `number`.
 pub(crate) fn base(number: u64, state: &State) -> Vec<Record> {
     let puts = state.iter().map(|(key, value)| Record { last: false, ..put(*key, value) });
     puts.chain([mark(number)]).collect()
-}
-
-/// checksum (8 bytes), key (8), size of the value (4), kind (4).
-pub(crate) const HEADER: usize = 24;
-
-/// FNV-1a over the seed and the bytes. With different seeds the frames of two files never mix.
-fn checksum(seed: u64, bytes: &[u8]) -> [u8; 8] {
-    let add = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    let seeded = seed.to_le_bytes().iter().fold(0xcbf2_9ce4_8422_2325, add);
-    bytes.iter().fold(seeded, add).to_le_bytes()
-}
-
-pub(crate) fn frame(seed: u64, record: &Record) -> Vec<u8> {
-    let (kind, value): (u32, &[u8]) = match &record.change {
-        Change::Put(value) => (0, value),
-        Change::Delete => (1, &[]),
-        Change::Mark => (2, &[]),
-    };
-    let mut bytes = vec![0; 8];
-    bytes.extend(record.key.to_le_bytes());
-    bytes.extend((value.len() as u32).to_le_bytes());
-    bytes.extend((kind | u32::from(record.last) << 8).to_le_bytes());
-    bytes.extend(value);
-    let sum = checksum(seed, &bytes[8..]);
-    bytes[..8].copy_from_slice(&sum);
-    bytes
-}
-
-pub(crate) fn frames(seed: u64, records: &[Record]) -> Vec<u8> {
-    records.iter().flat_map(|record| frame(seed, record)).collect()
-}
-
-/// The frame at `offset` and where it ends; `None` if there is none that is intact.
-pub(crate) fn read_frame(
-    file: &dyn File,
-    seed: u64,
-    offset: u64,
-) -> io::Result<Option<(Record, u64)>> {
-    let mut bytes = vec![0; HEADER];
-    if read_full_at(file, &mut bytes, offset)? < HEADER {
-        return Ok(None);
-    }
-    let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
-    let (size, kind) = (number(16) as usize, number(20));
-    let key = u64::from_le_bytes(bytes[8..16].try_into().expect("eight bytes"));
-    let end = offset + (HEADER + size) as u64;
-    if end > file.size()? {
-        return Ok(None);
-    }
-    bytes.resize(HEADER + size, 0);
-    read_full_at(file, &mut bytes[HEADER..], offset + HEADER as u64)?;
-    if bytes[..8] != checksum(seed, &bytes[8..]) {
-        return Ok(None);
-    }
-    let change = match kind & 0xff {
-        0 => Change::Put(bytes.split_off(HEADER)),
-        1 => Change::Delete,
-        _ => Change::Mark,
-    };
-    Ok(Some((Record { key, change, last: kind >> 8 == 1 }, end)))
 }
 
 /// What a file of frames holds.
@@ -144,8 +103,13 @@ pub(crate) struct Scan {
 }
 
 pub(crate) fn scan(file: &dyn File, seed: u64) -> io::Result<Scan> {
-    let mut scan = Scan { records: Vec::new(), end: 0, size: file.size()? };
-    let (mut group, mut at) = (Vec::new(), 0);
+    scan_from(file, seed, 0)
+}
+
+/// The same from `start` on.
+pub(crate) fn scan_from(file: &dyn File, seed: u64, start: u64) -> io::Result<Scan> {
+    let mut scan = Scan { records: Vec::new(), end: start, size: file.size()? };
+    let (mut group, mut at) = (Vec::new(), start);
     while let Some((record, end)) = read_frame(file, seed, at)? {
         at = end;
         let last = record.last;

@@ -14,6 +14,8 @@ mod ack_6;
 mod ack_7;
 mod atom_2;
 mod atom_5;
+mod bit_1;
+mod bit_5;
 mod ckpt_1;
 mod ckpt_2;
 mod ckpt_3;
@@ -21,12 +23,27 @@ mod ckpt_4;
 mod ckpt_5;
 mod ckpt_7;
 mod ckpt_9;
+mod del_1;
+mod del_2;
+mod del_3;
 mod dir_1;
 mod dir_5;
 mod dir_7;
+mod dup_1;
+mod dup_2;
+mod dup_4;
 mod err_1;
 mod err_4;
 mod err_5;
+mod frame_1;
+mod frame_10;
+mod frame_3;
+mod frame_5;
+mod frame_6;
+mod hole_1;
+mod hole_2;
+mod hole_4;
+mod hole_9;
 mod ioe_1;
 mod ioe_2;
 mod ioe_4;
@@ -46,6 +63,10 @@ mod rot_10;
 mod rot_6;
 mod rot_8;
 mod rot_9;
+mod stale_2;
+mod stale_4;
+mod stale_5;
+mod stale_6;
 mod tail_10;
 mod tail_3;
 mod tail_5;
@@ -77,6 +98,21 @@ pub const PIECES: &[Piece] = &[
     tail_7::PIECE,
     tail_9::PIECE,
     tail_10::PIECE,
+    hole_1::PIECE,
+    hole_2::PIECE,
+    hole_4::PIECE,
+    hole_9::PIECE,
+    stale_2::PIECE,
+    stale_4::PIECE,
+    stale_5::PIECE,
+    stale_6::PIECE,
+    frame_1::PIECE,
+    frame_3::PIECE,
+    frame_5::PIECE,
+    frame_6::PIECE,
+    frame_10::PIECE,
+    bit_1::PIECE,
+    bit_5::PIECE,
     ckpt_1::PIECE,
     ckpt_2::PIECE,
     ckpt_3::PIECE,
@@ -100,6 +136,12 @@ pub const PIECES: &[Piece] = &[
     rec_2::PIECE,
     rec_4::PIECE,
     rec_5::PIECE,
+    dup_1::PIECE,
+    dup_2::PIECE,
+    dup_4::PIECE,
+    del_1::PIECE,
+    del_2::PIECE,
+    del_3::PIECE,
     vis_1::PIECE,
     port_2::PIECE,
 ];

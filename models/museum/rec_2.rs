@@ -18,7 +18,7 @@ pub(crate) const PIECE: Piece = Piece {
     bug: "REC-2",
     title: "recovery gives a torn slot a freshly computed, valid checksum",
     source: "https://github.com/cberner/redb/pull/1290",
-    rule: Rule::P7Idempotence,
+    rule: Rule::P4Invention,
     ops: 1,
     engine: || Easy::new::<Slots<true>>(acts()).stops(),
     twin: || Easy::new::<Slots<false>>(acts()).stops(),
