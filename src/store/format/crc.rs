@@ -1,8 +1,8 @@
 //! CRC-32 (IEEE) from a seed.
 //!
 //! Headers have 12 to 44 bytes, and there are three of them to a record. `crc32fast` takes a byte
-//! at a time below 64, which an append felt; here it is eight at a time. Above that it is the faster
-//! one by far.
+//! at a time below 64, which an append felt; here it is eight at a time. Above that it is the
+//! faster one by far.
 
 const POLYNOMIAL: u32 = 0xedb8_8320;
 
