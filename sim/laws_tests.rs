@@ -143,6 +143,70 @@ fn e1_a_skipped_point_changes_no_verdict_and_adds_no_state_that_is_not_covered()
     assert!(fewer.crash_points < every.crash_points, "E1: something is skipped");
 }
 
+/// A log of one sector a call: (1, key, value) puts, (2, key) deletes. A put should be synced and
+/// is not; to delete what is not there is a call, too, and needs no sync.
+struct Late {
+    log: Arc<dyn File>,
+    end: u64,
+    map: Map,
+}
+
+impl Late {
+    fn log(&mut self, record: [u8; 3]) -> io::Result<()> {
+        let mut sector = [0; 512];
+        sector[..3].copy_from_slice(&record);
+        self.log.write_at(&sector, self.end)?;
+        self.end += 512;
+        Ok(())
+    }
+}
+
+impl Kv for Late {
+    fn open(disk: Arc<dyn Vfs>) -> io::Result<Self> {
+        let there = disk.open("log".as_ref(), OpenMode::Write);
+        let log = there.or_else(|_| disk.open("log".as_ref(), OpenMode::CreateNew))?;
+        log.sync()?;
+        disk.sync_dir(Path::new(""))?;
+        let (mut map, end) = (Map::new(), log.size()?);
+        for at in (0..end).step_by(512) {
+            let mut record = [0; 3];
+            log.read_at(&mut record, at)?;
+            match record {
+                [1, key, value] => drop(map.insert(key.into(), vec![value])),
+                [_, key, _] => drop(map.remove(&key.into())),
+            }
+        }
+        Ok(Late { log, end, map })
+    }
+
+    fn put(&mut self, key: u64, value: &[u8]) -> io::Result<()> {
+        self.map.insert(key, value.to_vec());
+        self.log([1, key as u8, value[0]])
+    }
+
+    fn delete(&mut self, key: u64) -> io::Result<()> {
+        self.log([2, key as u8, 0])?;
+        match self.map.remove(&key) {
+            Some(_) => self.log.sync(),
+            None => Ok(()),
+        }
+    }
+
+    fn get(&mut self, key: u64) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.map.get(&key).cloned())
+    }
+}
+
+/// Only a cut in the delete of key 9, in which no sync is, can tell: before it the put is not
+/// acknowledged, and once the other delete has begun, its being lost looks like that delete.
+#[test]
+fn e1_a_point_is_not_skipped_if_something_is_told_before_the_next() {
+    let acts = vec![Act::Put(1, vec![7]), Act::Delete(9), Act::Delete(1)];
+    let settings = Settings { model: Model::Strict, ..one_crash(true, false) };
+    let found = Explorer::new(settings).run(&Easy::<Late>::new(acts)).found.expect("E1: a loss");
+    assert_eq!(found.broken.rule, Rule::P1Loss, "{found:?}");
+}
+
 #[test]
 fn e2_e4_two_crashes_are_covered_once_each() {
     let tally = Explorer::new(Settings::default()).run(&Easy::<Files>::puts(2));

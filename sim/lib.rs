@@ -25,6 +25,8 @@ mod fs;
 mod hash;
 #[cfg(test)]
 mod laws_tests;
+#[cfg(test)]
+mod memo_tests;
 mod model;
 mod names;
 mod order;

@@ -29,6 +29,7 @@ mod failing;
 mod history;
 mod lattice;
 mod lives;
+mod mutants;
 mod order;
 mod reader;
 mod real;
