@@ -34,6 +34,9 @@ impl<'a> Tokens<'a> {
             rest = rest.trim_start();
             let place = (number, column(rest));
             let Some(first) = rest.chars().next().filter(|c| *c != '#') else {
+                if self.all.last().is_some_and(|last| last.0 < number) {
+                    return Ok(()); // an empty line is not where a condition ends
+                }
                 self.end = (number, line[..line.len() - rest.len()].trim_end().chars().count() + 1);
                 return Ok(());
             };

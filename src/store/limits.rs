@@ -21,7 +21,7 @@ pub(crate) const WRITE_SIZE: usize = 16 << 10;
 /// A scan reads this much ahead at first, and twice as much each time, up to the largest: a reader
 /// that looks at little leaves a simulated disk little to decide.
 pub(crate) const READ_SIZE_MIN: usize = 512;
-pub(crate) const READ_SIZE_MAX: usize = 64 << 10;
+pub(crate) const READ_SIZE_MAX: usize = 256 << 10;
 
 const _: () = assert!(FRAME_HEADER.is_multiple_of(ALIGN) && SEGMENT_HEADER.is_multiple_of(ALIGN));
 const _: () = assert!(ENTRY_HEADER.is_multiple_of(ALIGN));

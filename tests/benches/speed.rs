@@ -155,12 +155,21 @@ fn explore(threads: usize) {
 }
 
 fn main() {
+    // By name: all, or those that contain an argument.
+    let args: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let asked = |name: &str| args.is_empty() || args.iter().any(|arg| name.contains(&arg[..]));
     println!("{:<44} {:>14} {:>14}", "", "ours", "raw loop");
-    explore(1);
-    explore(2);
+    if asked("explore") {
+        explore(1);
+        explore(2);
+    }
     for (what, ids) in [("1,024 ids", 1024), ("1 M ids", RECORDS)] {
         let what = format!("append 256 B, {what} / frame and write");
-        compare(&what, 0.7, &mut || append_ours(ids), &mut append_raw);
+        if asked(&what) {
+            compare(&what, 0.7, &mut || append_ours(ids), &mut append_raw);
+        }
     }
-    reopen();
+    if asked("reopen") {
+        reopen();
+    }
 }

@@ -2,7 +2,7 @@
 //! batch reads no more than that. A record is one or more entries; its own checksum is over their
 //! headers, which hold the checksums of the bytes: so every byte is hashed once.
 
-use super::{Lsn, put_u32, put_u64, u32_at, u64_at};
+use super::{Lsn, crc, put_u32, put_u64, u32_at, u64_at};
 use crate::limits::{ALIGN, ENTRY_HEADER, PAYLOAD_SIZE_MAX, padded};
 
 /// The length that says "deleted".
@@ -20,10 +20,8 @@ pub(crate) struct Entry<'a> {
 /// The checksum covers the LSN: a record that a sector brings back from somewhere else, with the
 /// same id at the same place, does not pass.
 fn checksum(lsn: Lsn, header: &[u8], bytes: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new_with_initial(lsn.0 as u32 ^ (lsn.0 >> 32) as u32);
-    hasher.update(&header[..12]);
-    hasher.update(bytes);
-    hasher.finalize()
+    let seed = lsn.0 as u32 ^ (lsn.0 >> 32) as u32;
+    crc(crc(seed, &header[..12]), bytes)
 }
 
 impl Entry<'_> {
@@ -37,8 +35,8 @@ impl Entry<'_> {
         let mut header = [0; ENTRY_HEADER];
         put_u64(&mut header, 0, self.id);
         put_u32(&mut header, 8, self.bytes.map_or(DELETED, |b| b.len() as u32));
-        let crc = checksum(lsn, &header, bytes);
-        put_u32(&mut header, 12, crc);
+        let sum = checksum(lsn, &header, bytes);
+        put_u32(&mut header, 12, sum);
         out.extend_from_slice(&header);
         out.extend_from_slice(bytes);
         let padding = padded(bytes.len()) - bytes.len();
@@ -77,17 +75,12 @@ pub(crate) fn entries(record: &[u8]) -> impl Iterator<Item = (usize, Entry<'_>)>
 
 /// The checksum of a record: over the headers of its entries.
 pub(crate) fn record_checksum(record: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    for (at, _) in entries(record) {
-        hasher.update(&record[at..at + ENTRY_HEADER]);
-    }
-    hasher.finalize()
+    entries(record).fold(0, |sum, (at, _)| crc(sum, &record[at..at + ENTRY_HEADER]))
 }
 
 /// The checksum of a record whose every byte is what was written; `None` if an entry is damaged.
 pub(crate) fn verify(record: &[u8], lsn: Lsn) -> Option<u32> {
-    let mut hasher = crc32fast::Hasher::new();
-    let mut end = 0;
+    let (mut headers, mut end) = (0, 0);
     for (at, entry) in entries(record) {
         let used = at + ENTRY_HEADER + entry.bytes.map_or(0, <[u8]>::len);
         let header = &record[at..at + ENTRY_HEADER];
@@ -97,9 +90,9 @@ pub(crate) fn verify(record: &[u8], lsn: Lsn) -> Option<u32> {
         if u32_at(header, 12) != sum || padding.iter().any(|&b| b != 0) {
             return None;
         }
-        hasher.update(header);
+        headers = crc(headers, header);
     }
-    (end == record.len()).then(|| hasher.finalize())
+    (end == record.len()).then_some(headers)
 }
 
 /// The checksum that a damaged record should have and the one that it has: those of the first entry

@@ -1,11 +1,13 @@
 //! Bytes and values. Nothing here names a file; the page for readers is `docs/format.md`.
 
+mod crc;
 pub(crate) mod entry;
 pub(crate) mod frame;
 pub(crate) mod name;
 pub(crate) mod segment;
 pub(crate) mod snapshot;
 
+pub(crate) use crc::crc;
 use std::fmt;
 
 /// A position in the log: 1, 2, 3 …; 0 is none.
@@ -31,26 +33,22 @@ impl fmt::Display for Lsn {
     }
 }
 
+#[inline]
 pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
+#[inline]
 pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }
 
+#[inline]
 pub(crate) fn put_u32(bytes: &mut [u8], at: usize, value: u32) {
     bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
 }
 
+#[inline]
 pub(crate) fn put_u64(bytes: &mut [u8], at: usize, value: u64) {
     bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
-}
-
-/// CRC-32 (IEEE) of `bytes`, seeded. Of nothing it is the seed's own: a checksum of no bytes proves
-/// nothing, so every header has at least one field that is never zero.
-pub(crate) fn crc(seed: u32, bytes: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new_with_initial(seed);
-    hasher.update(bytes);
-    hasher.finalize()
 }

@@ -21,41 +21,52 @@ use std::sync::Arc;
 pub(crate) struct Reader {
     pub(crate) file: Arc<dyn File>,
     pub(crate) size: u64,
+    /// Never shrinks: what was a window once needs no zeros to be read into again.
     buf: Vec<u8>,
+    /// The window: from `start` in the file, `len` bytes.
     start: u64,
+    len: usize,
     ahead: usize,
 }
 
 impl Reader {
     pub(crate) fn new(file: Arc<dyn File>) -> io::Result<Reader> {
         let size = file.size()?;
-        Ok(Reader { file, size, buf: Vec::new(), start: 0, ahead: READ_SIZE_MIN })
+        Ok(Reader { file, size, buf: Vec::new(), start: 0, len: 0, ahead: READ_SIZE_MIN })
     }
 
     /// The bytes from `offset` on: `want` of them, or fewer at the end of the file.
+    #[inline]
     pub(crate) fn bytes(&mut self, offset: u64, want: usize) -> io::Result<&[u8]> {
         let left = self.size.saturating_sub(offset);
         let want = (want as u64).min(left) as usize; // G1
-        let end = self.start + self.buf.len() as u64;
-        if offset < self.start || offset + want as u64 > end {
-            let kept = if (self.start..=end).contains(&offset) {
-                self.buf.drain(..(offset - self.start) as usize);
-                self.buf.len()
-            } else {
-                self.buf.clear();
-                0
-            };
-            self.start = offset;
-            let fill = (want.max(kept + self.ahead) as u64).min(left) as usize;
-            self.ahead = (self.ahead * 2).min(READ_SIZE_MAX);
-            self.buf.resize(fill, 0);
-            let at = offset + kept as u64;
-            let got = read_full_at(&*self.file, &mut self.buf[kept..], at)?;
-            self.buf.truncate(kept + got);
+        if offset < self.start || offset + want as u64 > self.start + self.len as u64 {
+            self.fill(offset, want, left)?;
         }
         let from = (offset - self.start) as usize;
-        let to = (from + want).min(self.buf.len());
+        let to = (from + want).min(self.len);
         Ok(&self.buf[from..to])
+    }
+
+    /// Lets the memory go: there is nothing more to read, but the file stays open.
+    pub(crate) fn release(&mut self) {
+        (self.buf, self.len, self.ahead) = (Vec::new(), 0, READ_SIZE_MIN);
+    }
+
+    /// Moves the window to `offset`, with `want` bytes in it and more if the file has `left`.
+    #[cold]
+    fn fill(&mut self, offset: u64, want: usize, left: u64) -> io::Result<()> {
+        let end = self.start + self.len as u64;
+        let kept = if (self.start..=end).contains(&offset) { (end - offset) as usize } else { 0 };
+        self.buf.copy_within(self.len - kept..self.len, 0);
+        (self.start, self.len) = (offset, kept);
+        let fill = (want.max(kept + self.ahead) as u64).min(left) as usize;
+        self.ahead = (self.ahead * 2).min(READ_SIZE_MAX);
+        if self.buf.len() < fill {
+            self.buf.resize(fill, 0);
+        }
+        self.len += read_full_at(&*self.file, &mut self.buf[kept..fill], offset + kept as u64)?;
+        Ok(())
     }
 }
 

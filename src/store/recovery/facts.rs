@@ -29,6 +29,7 @@ pub(crate) struct Milestone {
 #[derive(Debug)]
 pub(crate) struct Milestones {
     pub(crate) list: Vec<Milestone>,
+    /// A power of two.
     stride: u64,
 }
 
@@ -41,8 +42,8 @@ const APPLY_AT_ONCE: usize = 256;
 impl Milestones {
     /// A frame has passed; `fresh` for the first of a segment, where one must be able to start.
     fn pass(&mut self, milestone: Milestone, statement: Lsn, fresh: bool) {
-        if !fresh && !milestone.lsn.0.is_multiple_of(self.stride) {
-            return;
+        if !fresh && milestone.lsn.0 & (self.stride - 1) != 0 {
+            return; // not `is_multiple_of`: a division a frame
         }
         if self.list.len() >= 64 && self.list[32].lsn <= statement {
             // Frames before the statement are not wanted, but one to start from.
@@ -297,11 +298,13 @@ fn replay(found: &mut Found, scan: &mut Scan, limit: Lsn, text: &str) -> std::io
     found.index.apply_all(&mut changes, 0);
     found.facts.statement = found.facts.statement.max(scan.statement);
     found.index.slots[slot as usize].last = scan.next.previous();
-    if let Some(why) = scan.bad {
-        let discarded = scan.reader.size - scan.offset.min(scan.reader.size);
-        let (file, offset) = (text.to_string(), scan.offset);
-        found.facts.bad = true;
-        found.bad_end = Some(BadEnd { file, offset, why, discarded });
-    }
+    let Some(why) = scan.bad else {
+        scan.reader.release(); // there may be thousands of segments
+        return Ok(());
+    };
+    let discarded = scan.reader.size - scan.offset.min(scan.reader.size);
+    let (file, offset) = (text.to_string(), scan.offset);
+    found.facts.bad = true;
+    found.bad_end = Some(BadEnd { file, offset, why, discarded });
     Ok(())
 }
