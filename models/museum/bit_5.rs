@@ -1,9 +1,9 @@
 //! **BIT-5**: a record counts before its checksum is looked at.
 //!
-//! NATS (2023). Rebuilding the state of a stream from its file, a record that carries the mark of an
-//! erased message was put down as erased at once: it has no payload, so the code went on to the next
-//! before it came to the checksum. A flipped bit makes any record such a one, and it takes an older
-//! message along.
+//! NATS (2023). Rebuilding the state of a stream from its file, a record that carries the mark of
+//! an erased message was put down as erased at once: it has no payload, so the code went on to the
+//! next before it came to the checksum. A flipped bit makes any record such a one, and it takes an
+//! older message along.
 //!
 //! The missing line: verify a record before any of it is believed.
 

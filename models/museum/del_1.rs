@@ -1,8 +1,8 @@
 //! **DEL-1**: a delete is not logged, because the log is believed to be empty.
 //!
-//! InfluxDB (2019). After a snapshot the cache is empty, and the engine takes that for a log that is
-//! empty too; but it has not cut it. A delete then goes to the files of the snapshot only, and after
-//! the next start the log puts the old points back.
+//! InfluxDB (2019). After a snapshot the cache is empty, and the engine takes that for a log that
+//! is empty too; but it has not cut it. A delete then goes to the files of the snapshot only, and
+//! after the next start the log puts the old points back.
 //!
 //! The missing line: a delete is logged wherever its key is.
 

@@ -1,9 +1,9 @@
 //! **DEL-2**: garbage collection writes back what was deleted meanwhile.
 //!
-//! Badger (2026). Garbage collection reads what is still alive in an old log, and writes it again at
-//! the end of the new one. A key that is deleted between the two is written behind its own delete.
-//! Here memory knows better, so nobody sees it; but the log is in the order in which it was written,
-//! and the next start replays that.
+//! Badger (2026). Garbage collection reads what is still alive in an old log, and writes it again
+//! at the end of the new one. A key that is deleted between the two is written behind its own
+//! delete. Here memory knows better, so nobody sees it; but the log is in the order in which it was
+//! written, and the next start replays that.
 //!
 //! The missing line: look again whether it is alive, at the moment of writing it.
 

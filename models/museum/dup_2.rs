@@ -1,10 +1,10 @@
 //! **DUP-2**: the snapshot is there, the next log is not, and the old one goes on.
 //!
-//! Rayforce (2026). A checkpoint renames the new snapshot and then rolls the log. If that fails, the
-//! error path means well: it keeps the old log, so that work can go on. Recovery loads the new
-//! snapshot and replays the whole old log on top of it. (There a crash before the roll did the same,
-//! which is DUP-1; here the snapshot says which log it needs, and the error path makes it say the
-//! old one.)
+//! Rayforce (2026). A checkpoint renames the new snapshot and then rolls the log. If that fails,
+//! the error path means well: it keeps the old log, so that work can go on. Recovery loads the new
+//! snapshot and replays the whole old log on top of it. (There a crash before the roll did the
+//! same, which is DUP-1; here the snapshot says which log it needs, and the error path makes it say
+//! the old one.)
 //!
 //! The missing line: fail-stop. A checkpoint that is half done is nothing to go on with.
 

@@ -1,8 +1,8 @@
 //! **DUP-4**: what was applied is in one file, and how far in another.
 //!
 //! A replicated Convex (2026). An entry of the log is applied to the tables, and the index of the
-//! last applied entry goes to another store afterwards. A crash in between, and the entry is applied
-//! again: a counter counts it twice, a table has two versions of the same write.
+//! last applied entry goes to another store afterwards. A crash in between, and the entry is
+//! applied again: a counter counts it twice, a table has two versions of the same write.
 //!
 //! The missing line: the index is written with what it describes, in one.
 

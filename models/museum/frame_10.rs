@@ -1,8 +1,9 @@
 //! **FRAME-10**: the format of a log is guessed from its first checksum.
 //!
-//! VelesDB (2026, an audit). A log has no header that names its format. If the checksum of the first
-//! record is wrong, the file must be one from before there were checksums, and is read as such:
-//! damage to that one record switches off the only thing that could notice it, for all of them.
+//! VelesDB (2026, an audit). A log has no header that names its format. If the checksum of the
+//! first record is wrong, the file must be one from before there were checksums, and is read as
+//! such: damage to that one record switches off the only thing that could notice it, for all of
+//! them.
 //!
 //! The missing line: a log says which format it has, and has that.
 

@@ -1,8 +1,8 @@
 //! **FRAME-5**: room for as many elements as a field says, before there is one.
 //!
-//! ArcadeDB (2026). A transaction in the log begins with the number of its pages, and recovery makes
-//! an array of that size before it reads the first. One flipped bit is an array of 17 GB, and the
-//! error that follows is none that recovery catches: the database never opens again.
+//! ArcadeDB (2026). A transaction in the log begins with the number of its pages, and recovery
+//! makes an array of that size before it reads the first. One flipped bit is an array of 17 GB, and
+//! the error that follows is none that recovery catches: the database never opens again.
 //!
 //! The missing line: no more elements than fit into what is left of the file.
 

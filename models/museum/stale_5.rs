@@ -1,10 +1,10 @@
 //! **STALE-5**: of two files that belong together, one has been wound back and the other has not.
 //!
-//! commonware (2026). Records lie in a journal, their number in another file. Taking the last record
-//! back lowers the number; the journal keeps its bytes until they are overwritten. The next record
-//! raises the number again, and that is durable before the record is. A crash in between leaves a
-//! number and a journal that fit each other, as far as lengths can tell: the record that was taken
-//! back is there again.
+//! commonware (2026). Records lie in a journal, their number in another file. Taking the last
+//! record back lowers the number; the journal keeps its bytes until they are overwritten. The next
+//! record raises the number again, and that is durable before the record is. A crash in between
+//! leaves a number and a journal that fit each other, as far as lengths can tell: the record that
+//! was taken back is there again.
 //!
 //! The missing line: sync the records before the number that covers them.
 

@@ -17,6 +17,7 @@ pub(crate) fn allocate(bytes: u64) -> Vec<u8> {
     vec![0; bytes as usize]
 }
 
+/// What an engine says that knows better than to serve it.
 pub(crate) fn damaged(what: &str) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, what)
 }
