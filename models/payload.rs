@@ -174,7 +174,7 @@ impl PayloadSubject {
         life: &Life<'_, Window>,
     ) -> Result<(), Halt> {
         if let Some(effect) = &step.effect {
-            life.told.tell(|window| window.attempt(effect));
+            life.told.begin(|window| window.attempt(effect));
         }
         let items: Vec<(u64, &[u8])> = step.items.iter().map(|(id, b)| (*id, &b[..])).collect();
         let done: Result<Option<Ack>, Error> = match &step.op {

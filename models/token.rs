@@ -228,7 +228,12 @@ mod tests {
             };
             let choices = (0..rng.below(4)).map(|_| choice(rng)).collect();
             let kind = if rng.below(2) == 0 { CrashKind::Power } else { CrashKind::Kill };
-            let cut = CrashPoint { call: rng.below(99) as u32, kind, part: rng.below(3) as u32 };
+            let cut = CrashPoint {
+                call: rng.below(99) as u32,
+                kind,
+                part: rng.below(3) as u32,
+                early: rng.below(2) == 0,
+            };
             LifeTrail { choices, cut: (!last).then_some(cut) }
         };
         Trail { lives: (0..lives).map(|n| life(rng, n + 1 == lives)).collect() }

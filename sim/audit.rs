@@ -26,7 +26,7 @@ pub struct Audited<S> {
     pub site: String,
     /// Of a file or a directory.
     pub sync: SyncKind,
-    /// How often it was met in the first lives.
+    /// How often it was met.
     pub calls: u64,
     /// The simplest disaster that needs it, and the counterexample; `None` if it is redundant in
     /// all that was explored.
@@ -73,9 +73,14 @@ type Sound<'a, S> = (&'a S, Arc<[(String, Settings)]>);
 
 type Met = Arc<Mutex<BTreeMap<String, (SyncKind, u64)>>>;
 
-fn sites<S: Subject + Clone>(subject: &S, settings: &Settings, site_of: SiteOf) -> Met {
-    let met = Met::default();
-    let noted = Arc::clone(&met);
+/// Whether the subject survives a disaster with all its syncs; `met` is told which it came by.
+fn survives<S: Subject + Clone>(
+    subject: &S,
+    settings: &Settings,
+    site_of: SiteOf,
+    met: &Met,
+) -> bool {
+    let noted = Arc::clone(met);
     let watched = Wrapped::new(subject.clone(), move |disk| {
         let met = Arc::clone(&noted);
         Arc::new(WithoutSync::when(disk, move |call| {
@@ -84,8 +89,7 @@ fn sites<S: Subject + Clone>(subject: &S, settings: &Settings, site_of: SiteOf) 
             false
         }))
     });
-    crate::Explorer::new(settings.clone()).run(&watched);
-    met
+    crate::Explorer::new(settings.clone()).run(&watched).found.is_none()
 }
 
 /// Audits every sync of the engine that any of these subjects comes by, in the order of their
@@ -133,9 +137,9 @@ pub fn audit<S: Subject + Clone>(
     for subject in subjects {
         stage(Stage { name: "looking for syncs".into(), ..Stage::default() });
         // What breaks with all its syncs says nothing about one of them.
-        let holds = |d: &(String, Settings)| judged(subject, &d.1).verdict == Verdict::Held;
+        let met = Met::default();
+        let holds = |d: &(String, Settings)| survives(subject, &d.1, site_of, &met);
         let sound: Arc<[_]> = disasters(settings).into_iter().filter(holds).collect();
-        let met = sites(subject, settings, site_of);
         for (site, (kind, calls)) in met.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let entry = all.entry(site.clone()).or_insert((*kind, 0, Vec::new()));
             entry.1 += calls;

@@ -79,7 +79,7 @@ impl Disk {
 
     pub(crate) fn set_block(&mut self, ino: Ino, sector: usize, block: Block, call: u32) -> Id {
         let life = self.life;
-        let id = self.begin_event([Some(CellRef::Sector(ino, sector as u32)), None], call);
+        let id = self.begin_event([Some(CellRef::Sector(ino, sector as u32)), None], call, false);
         let cell = &mut self.file_mut(ino).sectors[sector];
         let before = cell.last_pending(life);
         let fill = cell.fill.as_ref().filter(|f| before.is_none() && f.life == life).map(|f| f.id);
@@ -91,17 +91,19 @@ impl Disk {
         id
     }
 
-    /// `exposes`: what was written to sectors that a longer length brings into the file.
+    /// `exposes`: what was written to sectors that a longer length brings into the file; `delayed`:
+    /// the length of a write, which file systems put off until they allocate the blocks: it waits
+    /// for the metadata before it, and no other file's or name's change waits for it.
     pub(crate) fn set_length(
         &mut self,
         ino: Ino,
         length: u64,
-        exposes: &[(usize, Id)],
+        (exposes, delayed): (&[(usize, Id)], bool),
         call: u32,
         choices: &mut Choices,
     ) {
         let life = self.life;
-        let id = self.begin_event([Some(CellRef::Length(ino)), None], call);
+        let id = self.begin_event([Some(CellRef::Length(ino)), None], call, delayed);
         let before = self.file(ino).length.last_pending(life);
         let rules = self.model.order();
         let first = match rules.data_before_length {
@@ -116,7 +118,9 @@ impl Disk {
         if rules.length_with_links {
             let last = self.file(ino).last_meta.filter(|&(_, last)| Some(last) != before);
             self.after(last, id);
-            self.file_mut(ino).last_meta = Some((life, id));
+            if !delayed {
+                self.file_mut(ino).last_meta = Some((life, id));
+            }
         }
         self.file_mut(ino).length.push(life, id, length);
     }
@@ -228,7 +232,7 @@ impl Disk {
         if end > size {
             let behind = (size / self.device.sector as u64) as usize;
             exposes.retain(|&(sector, _)| sector >= behind);
-            self.set_length(ino, end, &exposes, call, choices);
+            self.set_length(ino, end, (&exposes, true), call, choices);
         }
     }
 
@@ -244,7 +248,7 @@ impl Disk {
             self.grow_cells(ino, count, call);
         }
         if length != size {
-            self.set_length(ino, length, &exposes, call, choices);
+            self.set_length(ino, length, (&exposes, false), call, choices);
         }
     }
 }

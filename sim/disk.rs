@@ -167,13 +167,22 @@ impl Disk {
         }
     }
 
-    pub(crate) fn begin_event(&mut self, cells: [Option<CellRef>; 2], call: u32) -> Id {
+    /// A change; of metadata that is `delayed` nobody waits for it.
+    pub(crate) fn begin_event(
+        &mut self,
+        cells: [Option<CellRef>; 2],
+        call: u32,
+        delayed: bool,
+    ) -> Id {
         let id = self.pending.add(cells, (self.process, call));
         let rules = self.model.order();
         let data = matches!(cells[0], Some(CellRef::Sector(..)));
-        if rules.everything || !self.layers.reorder || rules.metadata && !data {
+        let everything = rules.everything || !self.layers.reorder;
+        if everything || rules.metadata && !data {
             self.after(self.last, id);
-            self.last = Some((self.life, id));
+            if everything || !delayed {
+                self.last = Some((self.life, id));
+            }
         }
         id
     }

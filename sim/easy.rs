@@ -156,7 +156,7 @@ impl Easy {
         life: &Life<'_, Window>,
     ) -> Result<(), Halt> {
         if let Some(effect) = effect {
-            life.told.tell(|window| window.attempt(effect));
+            life.told.begin(|window| window.attempt(effect));
         }
         life.remark(|| act.to_string());
         let failed = |e: io::Error| Halt::Failed(format!("{act}: {e}"));

@@ -342,7 +342,7 @@ pub(crate) fn judge(result: &Result<(), Halt>, fs: &SimFs, settings: &Settings) 
     };
     match halt {
         Halt::Broken(broken) if excused(broken) => None,
-        Halt::Broken(broken) if asked == Asked::TruthOrError && broken.rule.is_loss() => {
+        Halt::Broken(broken) if asked == Asked::TruthOrError && broken.rule.is_about_state() => {
             let what = format!("damage went unnoticed: {}", broken.what);
             Some(Broken { rule: Rule::P6Silence, what, ..broken.clone() })
         }

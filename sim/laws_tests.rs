@@ -207,6 +207,20 @@ fn e1_a_point_is_not_skipped_if_something_is_told_before_the_next() {
     assert_eq!(found.broken.rule, Rule::P1Loss, "{found:?}");
 }
 
+/// The moment between an acknowledgement and the next operation has a disk that the next cut has
+/// too, and a stronger promise: once the delete has begun, a lost put looks like it.
+#[test]
+fn e1_the_moment_before_an_operation_begins_is_a_crash_point() {
+    let acts = vec![Act::Put(1, vec![7]), Act::Delete(1)];
+    for (power, kind) in [(true, "e/"), (false, "")] {
+        let settings = Settings { model: Model::Strict, ..one_crash(power, !power) };
+        let found = Explorer::new(settings).run(&Easy::new::<Late>(acts.clone())).found;
+        assert_eq!(found.is_some(), power, "E1: {found:?}");
+        let trail = found.map(|found| found.trail.to_string()).unwrap_or_default();
+        assert!(trail.contains(kind), "E1: {trail}");
+    }
+}
+
 #[test]
 fn e2_e4_two_crashes_are_covered_once_each() {
     let tally = Explorer::new(Settings::default()).run(&Easy::puts::<Files>(2));
@@ -221,8 +235,8 @@ fn e3_a_kill_leaves_any_prefix_of_the_sectors_of_a_write() {
     let points = |size| {
         Explorer::new(one_crash(false, true)).run(&Easy::new::<Files>(acts(size))).crash_points
     };
-    // F1: the open's sync, create, write, two syncs, and the end.
-    assert_eq!((points(100), points(1500)), (6, 6 + 2), "E3");
+    // F1: the open's sync, create (and before the put began), write, two syncs, and the end.
+    assert_eq!((points(100), points(1500)), (7, 7 + 2), "E3");
 }
 
 #[test]

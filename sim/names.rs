@@ -87,7 +87,7 @@ impl Disk {
     ) -> Id {
         let numbers: Vec<u32> = changes.iter().map(|c| self.name_number(c.0, c.1)).collect();
         let cell = |i: usize| Some(CellRef::Name(changes.get(i)?.0, *numbers.get(i)?));
-        let id = self.begin_event([cell(0), cell(1)], call); // D3: one event, two cells
+        let id = self.begin_event([cell(0), cell(1)], call, false); // D3: one event, two cells
         let life = self.life;
         for (&(dir, _, value, old), &number) in changes.iter().zip(&numbers) {
             let before = self.dir_mut(dir).names[number as usize].1.last_pending(life);
@@ -191,9 +191,12 @@ impl Disk {
             self.set_names(&change[..1], call)
         };
         if replaced.is_some() && self.model.order().data_before_replacing {
-            let data = |e: &&Event| matches!(e.cells[0], Some(CellRef::Sector(i, _)) if i == ino);
-            let real = self.pending.events.iter().filter(|e| e.alternatives == 0);
-            let before: Vec<Id> = real.filter(data).map(|e| e.id).collect();
+            let of_file = |e: &&Event| {
+                let (cell, real) = (e.cells[0].expect("an event has a cell"), e.alternatives == 0);
+                real && cell.ino() == ino && !matches!(cell, CellRef::Name(..))
+            };
+            let before: Vec<Id> =
+                self.pending.events.iter().filter(of_file).map(|e| e.id).collect();
             before.into_iter().for_each(|data| self.after(Some((self.life, data)), id));
         }
         Ok(())

@@ -52,10 +52,11 @@ impl fmt::Display for Rule {
 }
 
 impl Rule {
-    /// Whether something that was there is not there as it was.
-    pub(crate) fn is_loss(self) -> bool {
+    /// Whether what is there is not what was written: on a medium that has decayed, damage that
+    /// went unnoticed.
+    pub(crate) fn is_about_state(self) -> bool {
         use Rule::*;
-        matches!(self, P1Loss | P2Prefix | P7Idempotence | P8Progress | P10Visibility)
+        !matches!(self, P5FalseAlarm | P6Silence | P9FailStop | P11Bounds | P12Space)
     }
 }
 

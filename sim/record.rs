@@ -43,6 +43,7 @@ pub(crate) struct Taking {
 #[derive(Clone, Copy, Debug, Default)]
 struct Done {
     power: bool,
+    early: bool,
 }
 
 #[derive(Debug)]
@@ -104,6 +105,7 @@ impl<P: Promise> Watch for Recorder<P> {
 impl<P: Promise> Inner<P> {
     fn boundary(&mut self, disk: &Disk, moment: &Moment<'_>, end: bool) {
         self.settle_candidate();
+        let before = self.told.take_before();
         if self.taking.end_only && !end {
             return;
         }
@@ -118,12 +120,16 @@ impl<P: Promise> Inner<P> {
         }
         if let Some(only) = self.taking.only {
             if only.call == moment.call {
-                self.only(only, disk, moment);
+                self.only(only, disk, moment, before);
             }
             return;
         }
+        if let Some(before) = before {
+            self.early(before, disk, moment, repeats);
+        }
         if self.taking.power && !self.done[number].power {
-            let at = CrashPoint { call: moment.call, kind: CrashKind::Power, part: 0 };
+            let at =
+                CrashPoint { call: moment.call, kind: CrashKind::Power, part: 0, early: false };
             let cut = self.cut(disk.power_cut(), at, moment);
             if moment.is_sync || end || self.taking.every {
                 self.keep(cut);
@@ -132,7 +138,7 @@ impl<P: Promise> Inner<P> {
             }
         }
         if self.taking.kill && !repeats {
-            let at = CrashPoint { call: moment.call, kind: CrashKind::Kill, part: 0 };
+            let at = CrashPoint { call: moment.call, kind: CrashKind::Kill, part: 0, early: false };
             let cut = self.cut(disk.kill(None, moment.call), at, moment);
             self.cuts.push(cut);
             // E3: any prefix of a write's sectors.
@@ -143,6 +149,21 @@ impl<P: Promise> Inner<P> {
                 let cut = self.cut(disk, CrashPoint { part, ..at }, moment);
                 self.cuts.push(cut);
             }
+        }
+    }
+
+    /// The moment before the operation began: the disk is the same, and more is promised.
+    fn early(&mut self, before: P, disk: &Disk, moment: &Moment<'_>, repeats: bool) {
+        let number = moment.call as usize;
+        let at = CrashPoint { call: moment.call, kind: CrashKind::Power, part: 0, early: true };
+        if self.taking.power && !std::mem::replace(&mut self.done[number].early, true) {
+            let cut = self.told_then(disk.power_cut(), at, moment, before.clone());
+            self.cuts.push(cut);
+        }
+        if self.taking.kill && !repeats {
+            let at = CrashPoint { kind: CrashKind::Kill, ..at };
+            let cut = self.told_then(disk.kill(None, moment.call), at, moment, before);
+            self.cuts.push(cut);
         }
     }
 
@@ -162,7 +183,7 @@ impl<P: Promise> Inner<P> {
         self.cuts.push(cut);
     }
 
-    fn only(&mut self, only: CrashPoint, disk: &Disk, moment: &Moment<'_>) {
+    fn only(&mut self, only: CrashPoint, disk: &Disk, moment: &Moment<'_>, before: Option<P>) {
         let disk = match (only.kind, &moment.write) {
             (CrashKind::Power, _) => disk.power_cut(),
             (CrashKind::Kill, Some(write)) if (1..write.sectors()).contains(&only.part) => {
@@ -170,12 +191,18 @@ impl<P: Promise> Inner<P> {
             }
             (CrashKind::Kill, _) => disk.kill(None, moment.call),
         };
-        let cut = self.cut(disk, only, moment);
+        let cut = match before.filter(|_| only.early) {
+            Some(before) => self.told_then(disk, only, moment, before),
+            None => self.cut(disk, only, moment),
+        };
         self.cuts.push(cut);
     }
 
     fn cut(&self, disk: Disk, at: CrashPoint, moment: &Moment<'_>) -> Cut<P> {
-        let mut told = self.told.promise();
+        self.told_then(disk, at, moment, self.told.promise())
+    }
+
+    fn told_then(&self, disk: Disk, at: CrashPoint, moment: &Moment<'_>, mut told: P) -> Cut<P> {
         if at.kind == CrashKind::Power {
             told.power_cut();
         }

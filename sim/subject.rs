@@ -13,7 +13,15 @@ pub type Reach = BTreeMap<&'static str, u64>;
 /// it at every crash point.
 #[derive(Debug)]
 pub struct Told<P> {
-    cell: Arc<Mutex<(u64, P)>>,
+    cell: Arc<Mutex<Telling<P>>>,
+}
+
+#[derive(Debug)]
+struct Telling<P> {
+    version: u64,
+    promise: P,
+    /// What was promised before an operation began, until a crash point has seen it.
+    before: Option<P>,
 }
 
 impl<P> Clone for Told<P> {
@@ -24,27 +32,43 @@ impl<P> Clone for Told<P> {
 
 impl<P: Promise> Told<P> {
     pub(crate) fn new(promise: P) -> Told<P> {
-        Told { cell: Arc::new(Mutex::new((0, promise))) }
+        let telling = Telling { version: 0, promise, before: None };
+        Told { cell: Arc::new(Mutex::new(telling)) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, (u64, P)> {
+    fn lock(&self) -> MutexGuard<'_, Telling<P>> {
         self.cell.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes what was told. Call it before an operation begins and after it is acknowledged;
+    /// Changes what was told. Call it after an operation is acknowledged ([`begin`](Told::begin) is
+    /// for when it begins);
     /// the explorer never skips a crash point between two changes.
     pub fn tell<T>(&self, change: impl FnOnce(&mut P) -> T) -> T {
         let mut guard = self.lock();
-        guard.0 += 1;
-        change(&mut guard.1)
+        guard.version += 1;
+        change(&mut guard.promise)
+    }
+
+    /// Says that an operation begins: what is told weakens the promise, for from now on the
+    /// operation may be found. The moment before it is a crash point of its own.
+    pub fn begin<T>(&self, change: impl FnOnce(&mut P) -> T) -> T {
+        let mut guard = self.lock();
+        guard.version += 1;
+        guard.before = Some(guard.promise.clone());
+        change(&mut guard.promise)
+    }
+
+    /// The promise before the operation that began since somebody asked last.
+    pub(crate) fn take_before(&self) -> Option<P> {
+        self.lock().before.take()
     }
 
     pub(crate) fn version(&self) -> u64 {
-        self.lock().0
+        self.lock().version
     }
 
     pub(crate) fn promise(&self) -> P {
-        self.lock().1.clone()
+        self.lock().promise.clone()
     }
 }
 

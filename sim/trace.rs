@@ -40,11 +40,14 @@ impl Trace {
         self.call(u32::MAX, text);
     }
 
-    /// Forgets what the current life did from call `number` on: it was cut there.
-    pub(crate) fn cut(&mut self, number: u32) {
+    /// Forgets what the current life did from call `number` on: it was cut there, if `early`
+    /// before the operation began that makes the call.
+    pub(crate) fn cut(&mut self, number: u32, early: bool) {
         if let Some(life) = self.lives.last_mut() {
             let at = life.iter().position(|&(n, _)| n != u32::MAX && n >= number);
             life.truncate(at.unwrap_or(life.len()));
+            let last_is_remark = life.last().is_some_and(|(n, _)| *n == u32::MAX);
+            life.truncate(life.len() - usize::from(early && last_is_remark));
         }
     }
 

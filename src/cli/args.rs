@@ -64,7 +64,7 @@ pub(crate) enum Format {
 /// `highwater run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Engines to explore: museum/* for many
+    /// Engine, or many: museum/*
     #[arg(long, default_value = "payload", value_name = "NAME")]
     pub(crate) engine: String,
     /// Disk models, or all [default: posix]
@@ -128,7 +128,7 @@ pub(crate) struct RunArgs {
 /// `highwater audit`.
 #[derive(Debug, Args)]
 pub(crate) struct AuditArgs {
-    /// Engines to audit: museum/* for many
+    /// Engine, or many: museum/*
     #[arg(long, default_value = "payload", value_name = "NAME")]
     pub(crate) engine: String,
     /// Disk models, or all [default: posix]

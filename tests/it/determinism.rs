@@ -2,8 +2,8 @@
 
 use highwater_models::{Case, PayloadSubject, Workload};
 use highwater_sim::{
-    Campaign, Explorer, FailedSync, Failure, Model, Report, Settings, Subject, Tally, Verdict,
-    WithoutSync, Wrapped,
+    Campaign, Explorer, Failure, Model, Report, Settings, Subject, Tally, Verdict, WithoutSync,
+    Wrapped,
 };
 use highwater_vfs::{OpenMode, Vfs, read_full_at};
 use std::path::Path;

@@ -73,9 +73,11 @@ fn rules(model: Model, earlier: &Event, later: &Event, exposes: &Exposes) -> Vec
         _ => None,
     }));
     let cell = later.sets.iter().any(|(c, _)| earlier.touches(c));
-    let length = inodes.iter().any(|ino| earlier.sets_length_or_links_of(*ino));
+    // What a write appends is put off: only what orders everything makes others wait for it.
+    let put_off = earlier.appends && !row::OVERWRITES.contains(&model);
+    let length = !put_off && inodes.iter().any(|ino| earlier.sets_length_or_links_of(*ino));
     let directory = !later.dirs().is_disjoint(&earlier.dirs());
-    let metadata = !earlier.is_data() && !later.is_data();
+    let metadata = !put_off && !earlier.is_data() && !later.is_data();
     let overwrite = earlier.is_data() || later.is_data();
     let new_blocks = earlier.touches_any(&exposes.new_blocks);
     let replacing = earlier.touches_any(&exposes.replacing);
@@ -135,7 +137,8 @@ impl Reference {
         let set = |(d, n, v): &(Ino, &str, Option<Ino>)| (Cell::Name(*d, (*n).into()), *v);
         let sets = names.iter().map(set).map(|(c, v)| (c, Value::Name(v))).collect();
         let data = replacing.map_or(0..0, |ino| 0..self.sectors(ino));
-        let replacing = data.map(|s| Cell::Sector(replacing.unwrap(), s)).collect();
+        let length = replacing.map(Cell::Len);
+        let replacing = data.map(|s| Cell::Sector(replacing.unwrap(), s)).chain(length).collect();
         self.issue(sets, links, &Exposes { replacing, ..Exposes::default() });
     }
 
@@ -149,13 +152,15 @@ impl Reference {
         }
     }
 
-    pub(crate) fn issue_len(&mut self, ino: Ino, old: u64, new: u64) {
+    /// `appends`: the length that a write brings with it.
+    pub(crate) fn issue_len(&mut self, ino: Ino, old: u64, new: u64, appends: bool) {
         let cells = |sectors: std::ops::Range<u64>| sectors.map(|s| Cell::Sector(ino, s)).collect();
         let new_blocks = cells(old.div_ceil(SECTOR)..new.div_ceil(SECTOR));
         let grows_in_it = new > old && !old.is_multiple_of(SECTOR);
         let tail = cells(old / SECTOR..old / SECTOR + u64::from(grows_in_it));
         let exposes = Exposes { new_blocks, tail, ..Exposes::default() };
         self.issue(vec![(Cell::Len(ino), Value::Len(new))], &[], &exposes);
+        self.events.last_mut().expect("just issued").appends = appends;
     }
 
     fn issue(&mut self, sets: Vec<(Cell, Value)>, links: &[Ino], exposes: &Exposes) {
@@ -166,6 +171,7 @@ impl Reference {
             fate: Fate::Pending,
             links: links.iter().copied().collect(),
             synced: BTreeSet::new(),
+            appends: false,
         };
         let mut before = BTreeSet::new();
         for (i, earlier) in self.events.iter().enumerate().filter(|(_, e)| e.fate != Fate::Lost) {

@@ -46,6 +46,8 @@ pub(crate) struct Event {
     /// The events that must persist before this one.
     pub(crate) before: BTreeSet<usize>,
     pub(crate) fate: Fate,
+    /// It is the length that a write brings with it.
+    pub(crate) appends: bool,
     /// The inodes it links or unlinks.
     pub(crate) links: BTreeSet<Ino>,
     /// Of the directories it changes, those that were synced since.
@@ -281,7 +283,7 @@ impl Reference {
         }
         self.issue_data(ino, data);
         if end > old {
-            self.issue_len(ino, old, end);
+            self.issue_len(ino, old, end, true);
         }
     }
 
@@ -303,7 +305,7 @@ impl Reference {
             }
         }
         self.issue_data(ino, data);
-        self.issue_len(ino, old, len);
+        self.issue_len(ino, old, len, false);
     }
 
     /// New sectors come into the file; the partly filled one gets its zeroed tail, and so does
