@@ -47,7 +47,8 @@ fn disasters(settings: &Settings) -> Vec<(String, Settings)> {
     ];
     for family in FailedSync::TOLD {
         let failure = Some(Failure::Sync(family));
-        all.push((family.to_string(), Settings { failure, ..one.clone() }));
+        let crashes = settings.crashes; // it may fail in the recovery too
+        all.push((family.to_string(), Settings { failure, crashes, ..one.clone() }));
     }
     if settings.crashes > 1 {
         all.push(("second crash".into(), Settings { crashes: 2, ..one }));

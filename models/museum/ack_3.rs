@@ -7,8 +7,8 @@
 //! The missing line: `sync` for the values too, before the log that names their place.
 
 use super::kit::{self, Disk, Log, State, put};
-use super::piece::Piece;
-use highwater_sim::{Act, Easy, Kv, Model};
+use super::piece::{Piece, UNORDERED};
+use highwater_sim::{Act, Easy, Kv};
 use highwater_vfs::{File, OpenMode, write_all_at};
 use std::io;
 use std::path::Path;
@@ -18,9 +18,7 @@ pub(crate) const PIECE: Piece = Piece {
     bug: "ACK-3",
     title: "of two sibling logs one is synced, the other only flushed",
     source: "https://github.com/cyberlife-coder/VelesDB/pull/1978",
-    // Elsewhere the sync of the log takes the values along: the changes of the two files, or at
-    // least their lengths, and the bytes before the length, are in one order.
-    shows: &[Model::Posix, Model::Ext4Writeback, Model::Ext4Ordered, Model::Btrfs],
+    shows: UNORDERED, // in one order, the sync of the log takes the values along
     ops: 1,
     engine: || Easy::new::<Siblings<true>>(acts()).stops(),
     twin: || Easy::new::<Siblings<false>>(acts()).stops(),

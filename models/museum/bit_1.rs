@@ -17,7 +17,7 @@ pub(crate) const PIECE: Piece = Piece {
     bug: "BIT-1",
     title: "frames are verified when the store recovers and not when they are read",
     source: "https://github.com/tursodatabase/turso/issues/6517",
-    rule: Rule::P4Invention, // an answer that nobody wrote
+    rule: Rule::P6Silence,
     needs: Some(Failure::Decay(Decay::Flipped)),
     ops: 3,
     engine: || Easy::new::<Store<true>>(acts()).stops(),

@@ -8,8 +8,8 @@
 //! The missing line: `file.sync()` before the rename.
 
 use super::kit::{self, Disk, Log, State, put};
-use super::piece::Piece;
-use highwater_sim::{Act, Easy, Kv, Model};
+use super::piece::{Piece, UNORDERED};
+use highwater_sim::{Act, Easy, Kv};
 use highwater_vfs::{OpenMode, write_all_at};
 use std::io;
 use std::path::Path;
@@ -18,8 +18,7 @@ pub(crate) const PIECE: Piece = Piece {
     bug: "CKPT-5",
     title: "a table is published by rename without a sync, and the log is discarded",
     source: "https://github.com/ferrosadb/ferrosa/pull/87",
-    // Elsewhere a new file's bytes, its length and its name persist in this order.
-    shows: &[Model::Posix, Model::Ext4Writeback],
+    shows: UNORDERED, // in one order, a new file's bytes and length go before its name
     ops: 2,
     engine: || Easy::new::<Tables<true>>(acts()).stops(),
     twin: || Easy::new::<Tables<false>>(acts()).stops(),

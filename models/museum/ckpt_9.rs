@@ -9,8 +9,8 @@
 
 use super::kit::snapshots::{begin_snapshot, newest_snapshot, write_snapshot};
 use super::kit::{self, Disk, Log, Record, State, mark, put};
-use super::piece::Piece;
-use highwater_sim::{Act, Easy, Kv, Model, Rule};
+use super::piece::{Piece, UNORDERED};
+use highwater_sim::{Act, Easy, Kv, Rule};
 use highwater_vfs::OpenMode;
 use std::io;
 use std::path::Path;
@@ -20,8 +20,7 @@ pub(crate) const PIECE: Piece = Piece {
     title: "an installed snapshot is not synced, the log goes on from it",
     source: "https://issues.apache.org/jira/browse/ZOOKEEPER-2310",
     rule: Rule::P2Prefix,
-    // Where all metadata is in one order, the sync of the log takes the snapshot along.
-    shows: &[Model::Posix, Model::Ext4Writeback, Model::Ext4Ordered, Model::Btrfs],
+    shows: UNORDERED, // in one order, the sync of the log takes the snapshot along
     ops: 3,
     engine: || Easy::new::<Follower<true>>(acts()).stops(),
     twin: || Easy::new::<Follower<false>>(acts()).stops(),

@@ -76,8 +76,8 @@ impl<const BUG: bool> Pages<BUG> {
 }
 
 impl<const BUG: bool> Kv for Pages<BUG> {
-    /// Recovers from the pages and the logs, and writes all pages anew, to a file of this life: what
-    /// it found may be in the cache only.
+    /// Recovers from the pages and the logs, and writes all pages anew, to a file of this life:
+    /// what it found may be in the cache only.
     fn open(disk: Disk) -> io::Result<Self> {
         let mut state = State::new();
         let old = [kit::numbers(&disk, "data")?, kit::numbers(&disk, "log")?];

@@ -7,8 +7,8 @@
 //! The missing line: `file.sync()` before the rename.
 
 use super::kit::{self, Disk, State, put};
-use super::piece::Piece;
-use highwater_sim::{Act, Easy, Kv, Model, Rule};
+use super::piece::{Piece, UNORDERED};
+use highwater_sim::{Act, Easy, Kv, Rule};
 use highwater_vfs::{File, OpenMode, write_all_at};
 use std::io;
 use std::path::Path;
@@ -19,9 +19,7 @@ pub(crate) const PIECE: Piece = Piece {
     title: "a segment is renamed to a range that its contents do not have",
     source: "https://github.com/canonical/dqlite/issues/190",
     rule: Rule::P5FalseAlarm,
-    // Elsewhere a file's bytes, its length and its next name persist in this order; with
-    // `data=ordered` not those of the sector that its end lies in.
-    shows: &[Model::Posix, Model::Ext4Writeback, Model::Ext4Ordered],
+    shows: UNORDERED, // in one order, a file's bytes and length go before its next name
     ops: 2,
     engine: || Easy::new::<Raft<true>>(acts()).stops(),
     twin: || Easy::new::<Raft<false>>(acts()).stops(),
