@@ -23,7 +23,7 @@
 //!
 //! At the end n cells hold the old or the new sector: 2ⁿ, or in order n + 1.
 
-use highwater_sim::{Explorer, Halt, Life, Model, Promise, Settings, Subject, Tally};
+use highwater_sim::{Explorer, Halt, Life, Model, Promise, Settings, SimFs, Subject, Tally};
 use highwater_vfs::{OpenMode, Vfs, write_all_at};
 use std::io;
 use std::path::Path;
@@ -147,5 +147,28 @@ fn recoveries_are_what_recovery_can_tell_apart() {
         let blind = explore(n, Model::Posix, false, false);
         assert_eq!(blind.recoveries, u64::from(n + 2), "{n}");
         assert_eq!(blind.choices_max, 0);
+    }
+}
+
+/// The worked example of `docs/fault-model.md`.
+#[test]
+fn four_changes_leave_as_many_disks_as_the_page_says() {
+    for (model, by_hand) in Model::ALL.into_iter().zip([36, 24, 18, 6, 18, 18, 6]) {
+        let disk = SimFs::new(model);
+        let log = disk.open("log".as_ref(), OpenMode::CreateNew).unwrap();
+        log.write_at(&[1; 512], 0).unwrap();
+        log.sync().unwrap();
+        disk.sync_dir(Path::new("")).unwrap(); // all of it is durable
+
+        log.write_at(&[2; 512], 0).unwrap(); // 1 overwrite
+        log.write_at(&[3; 100], 512).unwrap(); // 2 append
+        disk.open("tmp".as_ref(), OpenMode::CreateNew).unwrap(); // 3 create
+        disk.rename("tmp".as_ref(), "new".as_ref()).unwrap(); // 4 rename
+        assert_eq!(disk.states_if_power_fails_now(), Some(by_hand), "{model}");
+
+        log.sync().unwrap(); // only the names are left: none, `tmp`, `new`
+        assert_eq!(disk.states_if_power_fails_now(), Some(3), "{model}");
+        disk.sync_dir(Path::new("")).unwrap();
+        assert_eq!(disk.states_if_power_fails_now(), Some(1), "{model}");
     }
 }
