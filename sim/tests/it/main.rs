@@ -25,6 +25,7 @@ macro_rules! under_every_model {
 
 mod agrees;
 mod brute;
+mod count;
 mod failing;
 mod history;
 mod lattice;
@@ -34,4 +35,6 @@ mod order;
 mod reader;
 mod real;
 mod reference;
+mod same;
 mod states;
+mod verdicts;
