@@ -45,13 +45,13 @@ fn disasters(settings: &Settings) -> Vec<(String, Settings)> {
         ("power loss".into(), Settings { kill: false, ..one.clone() }),
         ("kill".into(), Settings { power: false, ..one.clone() }),
     ];
+    if settings.crashes > 1 {
+        all.push(("second crash".into(), Settings { crashes: 2, ..one.clone() }));
+    }
     for family in FailedSync::TOLD {
         let failure = Some(Failure::Sync(family));
         let crashes = settings.crashes; // it may fail in the recovery too
         all.push((family.to_string(), Settings { failure, crashes, ..one.clone() }));
-    }
-    if settings.crashes > 1 {
-        all.push(("second crash".into(), Settings { crashes: 2, ..one }));
     }
     all
 }
