@@ -5,6 +5,7 @@ use crate::cell::{Block, Cell, Decider, Fill};
 use crate::disk::{Disk, Node, SECTOR_MAX};
 use crate::model::{Exposed, Fills};
 use crate::order::{CellRef, Id, Ino};
+use crate::tear::Patch;
 
 impl Disk {
     pub(crate) fn size(&mut self, ino: Ino, choices: &mut Choices) -> u64 {
@@ -149,6 +150,13 @@ impl Disk {
         Block::new(image)
     }
 
+    /// Keeps what a device that spoils needs to know of the event.
+    fn patched(&mut self, id: Id, patch: Patch) {
+        if self.device.spoils() && patch.leaves_some() {
+            self.patches.insert((self.life, id), patch);
+        }
+    }
+
     /// Growth from `size`: the rest of a partly filled sector, and whatever a former life left
     /// behind the end, become zeros (D4), up to but without sector `until`. Returns the sectors
     /// and their events.
@@ -168,7 +176,9 @@ impl Disk {
         let cells = self.file(ino).sectors.len();
         if valid > 0 && first < until && first < cells {
             let block = self.patch(ino, first, valid, valid, &[], choices);
-            zeroed.push((first, self.set_block(ino, first, block, call)));
+            let id = self.set_block(ino, first, block, call);
+            self.patched(id, Patch { start: valid, end: self.device.sector, valid });
+            zeroed.push((first, id));
         }
         let behind = first + usize::from(valid > 0); // D4
         let whole = behind..until.min(cells);
@@ -225,6 +235,7 @@ impl Disk {
             let bytes = &buf[done..done + count];
             let block = self.patch(ino, sector, valid, start, bytes, choices);
             let id = self.set_block(ino, sector, block, call);
+            self.patched(id, Patch { start, end: start + count, valid });
             exposes.push((sector, id));
             done += count;
             at += count as u64;

@@ -133,6 +133,11 @@ impl Disk {
                 printer.print.add(u64::from(*ino) << 32 | *sector as u64);
             }
         }
+        printer.print.add(u64::from(self.spoiled));
+        for ((life, id), patch) in &self.patches {
+            printer.print.add(u64::from(*life) << 32 | u64::from(*id));
+            printer.print.add((patch.start << 40 | patch.end << 20 | patch.valid) as u64);
+        }
         for (ino, owed) in &self.errors {
             printer.print.add(u64::from(*ino) << 33 | u64::from(owed.times) << 1);
             printer.print.add(u64::from(owed.told));

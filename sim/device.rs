@@ -63,6 +63,11 @@ impl Device {
     pub(crate) fn tears(&self) -> bool {
         self.tear != Tear::None && self.atomic < self.sector || !self.powersafe
     }
+
+    /// Whether bytes that a write did not touch may become garbage.
+    pub(crate) fn spoils(&self) -> bool {
+        !self.powersafe || self.tear == Tear::SubsetGarbage && self.atomic < self.sector
+    }
 }
 
 impl Default for Device {

@@ -12,6 +12,7 @@ use crate::decay::Decayed;
 use crate::model::Model;
 use crate::order::{CellRef, Event, Id, Ino, Past, Pending, Status};
 use crate::syncs::Owed;
+use crate::tear::Patch;
 use crate::{Choices, Device, Failure, Layers};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
@@ -76,6 +77,11 @@ pub(crate) struct Disk {
     pub(crate) tears_left: bool,
     /// A sector is torn.
     pub(crate) torn: bool,
+    /// Of writes that left bytes of their sector as they were: where the written ones are. Kept
+    /// only for a device that may turn the others into garbage.
+    pub(crate) patches: BTreeMap<(u32, Id), Patch>,
+    /// Bytes that the torn write left as they were are garbage: what was durable there is lost.
+    pub(crate) spoiled: bool,
     /// Sectors that were looked at since the last power cut, if it may have torn one.
     pub(crate) looked_at: BTreeSet<(Ino, usize)>,
     /// A failed sync covered too many events to try each way to lose them, or a torn sector had
@@ -109,6 +115,8 @@ impl Disk {
             errors: BTreeMap::new(),
             tears_left: false,
             torn: false,
+            patches: BTreeMap::new(),
+            spoiled: false,
             looked_at: BTreeSet::new(),
             coarse: false,
             stale: None,

@@ -328,7 +328,11 @@ pub(crate) fn judge(result: &Result<(), Halt>, fs: &SimFs, settings: &Settings) 
     let Err(halt) = result else { return None };
     let state = fs.lock();
     let happened = settings.failure == Some(Failure::Lying) || state.disk.to_fail.is_none();
-    let asked = settings.failure.filter(|_| happened).map_or(Asked::Everything, Failure::asked);
+    let asked = match settings.failure.filter(|_| happened).map(Failure::asked) {
+        // The device took what the engine had left alone: nobody could keep that.
+        None | Some(Asked::Everything) if state.disk.spoiled => Asked::PrefixOrError,
+        asked => asked.unwrap_or(Asked::Everything),
+    };
     let decayed = state.disk.decayed;
     // Nothing on the disk can show that its last bytes were durable.
     let excused = |broken: &Broken| match (asked, decayed) {
@@ -347,7 +351,8 @@ pub(crate) fn judge(result: &Result<(), Halt>, fs: &SimFs, settings: &Settings) 
             Some(Broken { rule: Rule::P6Silence, what, ..broken.clone() })
         }
         Halt::Broken(broken) => Some(broken.clone()),
-        _ if asked != Asked::Everything || state.failed > 0 => None,
+        _ if asked == Asked::TruthOrError || state.failed > 0 => None,
+        Halt::Failed(_) if asked == Asked::PrefixOrError => None,
         Halt::Stuck(what) => Some(Broken::new(Rule::P8Progress, what.as_str())),
         Halt::Failed(what) => {
             let what = format!("nothing failed, and the engine says: {what}");

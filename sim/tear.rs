@@ -4,6 +4,8 @@
 //! - T1: a torn sector is the last of its order that was begun: nothing that had to persist after
 //!   it did.
 //! - T2: torn states are judged and not counted: a state is a position for each cell.
+//! - T3: a disk is spoiled only where garbage took bytes that the torn write had left as they were:
+//!   then no engine that writes there again can keep what it had promised.
 
 use crate::Choices;
 use crate::cell::Block;
@@ -11,6 +13,28 @@ use crate::cell::Cell;
 use crate::device::{Device, Tear};
 use crate::disk::Disk;
 use crate::order::{Id, Ino, KEPT, Past};
+use std::ops::Range;
+
+/// Where the bytes of a write are in its sector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Patch {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Before the write, the bytes before this one counted.
+    pub(crate) valid: usize,
+}
+
+impl Patch {
+    /// Whether there are bytes that it leaves as they were.
+    pub(crate) fn leaves_some(&self) -> bool {
+        self.leaves_some_in(&(0..usize::MAX))
+    }
+
+    fn leaves_some_in(&self, range: &Range<usize>) -> bool {
+        let some = |from: usize, to: usize| from.max(range.start) < to.min(range.end);
+        some(0, self.start.min(self.valid)) || some(self.end, self.valid)
+    }
+}
 
 /// Of more grains that differ than this, not every subset is tried.
 const SUBSETS_MAX: usize = 6;
@@ -78,11 +102,15 @@ impl Disk {
         (self.tears_left, self.torn) = (false, true); // T2
         self.drop_behind(id);
         let torn = match mixes.ways.get(way - 1) {
-            None => Block::Garbage,
+            None => {
+                self.spoil(id, &(0..self.device.sector));
+                Block::Garbage
+            }
             Some((new, garbage)) => {
                 for (n, &grain) in differing.iter().enumerate() {
                     let range = grain * atomic..(grain + 1) * atomic;
                     if *garbage == Some(n) {
+                        self.spoil(id, &range);
                         Block::Garbage.copy(range.start, &mut new_bytes[range]);
                     } else if !new[n] {
                         new_bytes[range.clone()].copy_from_slice(&old_bytes[range]);
@@ -93,6 +121,13 @@ impl Disk {
         };
         self.file_mut(ino).sectors[sector] = Cell::durable(torn.clone());
         torn
+    }
+
+    /// Garbage took these bytes of the sector that the last past's event `id` had written (T3).
+    fn spoil(&mut self, id: Id, range: &Range<usize>) {
+        let life = self.last_past().map(|past| past.life);
+        let patch = life.and_then(|life| self.patches.get(&(life, id)));
+        self.spoiled |= patch.is_some_and(|patch| patch.leaves_some_in(range));
     }
 
     /// The event that wrote the sector last before the cut, if nothing behind it persisted (T1),

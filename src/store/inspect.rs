@@ -113,7 +113,7 @@ fn file(vfs: &dyn Vfs, name: Name, found: &Found) -> Result<FileReport> {
 /// What the end of a scan means among the other files.
 fn judge(scan: &Scan, name: Name, found: &Found) -> (FileTail, Option<String>) {
     let proven = found.facts.statement.max(found.facts.snapshot);
-    let counts = |n: &&Name| n.kind == Kind::Segment && !found.dead.contains(n);
+    let counts = |n: &&Name| n.kind == Kind::Segment && !found.is_dead(n);
     let later = |lsn| {
         let over = |n: &&Name| n.epoch > name.epoch && n.lsn <= lsn;
         found.names.iter().filter(counts).find(over)
@@ -123,7 +123,7 @@ fn judge(scan: &Scan, name: Name, found: &Found) -> (FileTail, Option<String>) {
         let reason = format!("all of it, by the segment of epoch {}", by.epoch);
         return (FileTail::Overridden, Some(reason));
     }
-    if found.dead.contains(&name) {
+    if found.is_dead(&name) {
         let copies = || Some("the copies it announces are not all there".to_string());
         let tail = if name.lsn <= proven { FileTail::Corrupt } else { FileTail::Unfounded };
         return (tail, why.or_else(copies));

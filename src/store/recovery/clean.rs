@@ -5,6 +5,8 @@
 //!   must stay in a name as long as its bytes may come back in another file.
 //! - R11: a recovery that fails leaves no more files than there were, or one, empty, however often
 //!   it is tried: a full disk is opened in vain again and again.
+//! - R12: what is overridden is removed after the copies are durable, and not by a recovery that
+//!   fails: the segment that overrides it may be one that a former life wrote and never synced.
 
 use crate::error::{Error, Result};
 use crate::format::Lsn;
@@ -16,8 +18,8 @@ use highwater_vfs::{OpenMode, Vfs};
 use std::path::Path;
 
 /// Removes `created`, the segment whose copies have failed, and what was obsolete before, so
-/// that the next try has more room; `newest` is the newest epoch that is kept anyhow. As far as it
-/// goes: the caller gets the first error.
+/// that the next try has more room; nothing that is overridden is among that (R12). `newest` is the
+/// newest epoch that is kept anyhow. As far as it goes: the caller gets the first error.
 pub(super) fn take_back(
     vfs: &dyn Vfs,
     writer: &Writer,

@@ -92,12 +92,21 @@ pub(crate) struct Found {
     pub(crate) snapshots: Vec<Name>,
     /// Damaged files under a snapshot's final name.
     pub(crate) spoiled: Vec<Name>,
-    /// Segments of which nothing counts: overridden, or never founded.
-    pub(crate) dead: Vec<Name>,
+    /// Segments of which nothing counts, because they were never founded.
+    pub(crate) unfounded: Vec<Name>,
+    /// Segments of which nothing counts, because a later one overrides them.
+    pub(crate) overridden: Vec<Name>,
     pub(crate) replayed: u64,
     /// Bytes of log that were replayed.
     pub(crate) growth: u64,
     pub(crate) max_epoch: u32,
+}
+
+impl Found {
+    /// Whether it is a segment of which nothing counts.
+    pub(crate) fn is_dead(&self, name: &Name) -> bool {
+        self.unfounded.contains(name) || self.overridden.contains(name)
+    }
 }
 
 /// Lists the directory and walks all that counts.
@@ -118,7 +127,8 @@ pub(crate) fn gather(vfs: &dyn Vfs) -> Result<Found> {
         foreign: Vec::new(),
         snapshots: Vec::new(),
         spoiled: Vec::new(),
-        dead: Vec::new(),
+        unfounded: Vec::new(),
+        overridden: Vec::new(),
         replayed: 0,
         growth: 0,
         max_epoch: 0,
@@ -200,7 +210,10 @@ fn walk(
     }
     let ranges = effective(&pieces);
     let counts = |i: &usize| ranges[*i].0 < ranges[*i].1;
-    found.dead = (0..ranges.len()).filter(|i| !counts(i)).map(|i| segments[i].0).collect();
+    let dead = (0..ranges.len()).filter(|i| !counts(i));
+    let (overridden, unfounded): (Vec<_>, Vec<_>) = dead.partition(|&i| pieces[i].founded);
+    found.overridden = overridden.into_iter().map(|i| segments[i].0).collect();
+    found.unfounded = unfounded.into_iter().map(|i| segments[i].0).collect();
     let first = (0..ranges.len()).filter(counts).map(|i| ranges[i].0).min();
     found.facts.log_first = first.unwrap_or(Lsn(0));
     let mut order: Vec<usize> = (0..ranges.len()).filter(counts).collect();

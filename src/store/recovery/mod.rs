@@ -53,7 +53,7 @@ pub(crate) fn recover(vfs: &Arc<dyn Vfs>, segment_size: u64) -> Result<Recovered
     let mut report = report(&found, &plan);
     let temporary = found.names.iter().filter(|n| n.kind == Kind::Temporary);
     let mut obsolete: Vec<Name> = temporary.copied().collect();
-    obsolete.append(&mut found.dead);
+    obsolete.append(&mut found.unfounded);
     if let Some(from) = plan.copy_from {
         let newest = newest_kept(&found.index, &found.snapshots);
         report.copied = copy(&mut writer, &mut found, from, plan.last).inspect_err(|_| {
@@ -61,6 +61,8 @@ pub(crate) fn recover(vfs: &Arc<dyn Vfs>, segment_size: u64) -> Result<Recovered
         })?;
         obsolete.extend(overridden(&mut found.index, from));
     }
+    // R12: only now. What overrides them may have been in the cache and nowhere else.
+    obsolete.append(&mut found.overridden);
     writer.show();
     let Found { growth, index, snapshots, .. } = found;
     let newest = newest_kept(&index, &snapshots);
