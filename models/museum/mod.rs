@@ -4,7 +4,9 @@
 //! A piece is a file: what happened, the engine (a few dozen lines; the bug is one `if`), and its
 //! card. All of them stand on the [`kit`], which is correct.
 
+mod catalogue;
 mod kit;
+pub mod matrix;
 mod open;
 mod piece;
 
@@ -74,6 +76,7 @@ mod tail_7;
 mod tail_9;
 mod vis_1;
 
+pub use catalogue::{CLASSES, Entry, catalogue};
 pub use open::{OPEN, Open};
 pub use piece::Piece;
 

@@ -7,36 +7,87 @@ pub struct Open {
     pub bug: &'static str,
     /// What went wrong, in a line.
     pub title: &'static str,
+    /// Where it was reported.
+    pub source: &'static str,
     /// What it takes to build it.
     pub waits_for: &'static str,
 }
 
 const THREADS: &str = "schedules of threads";
 
-const fn threads(bug: &'static str, title: &'static str) -> Open {
-    Open { bug, title, waits_for: THREADS }
+const fn threads(bug: &'static str, title: &'static str, source: &'static str) -> Open {
+    Open { bug, title, source, waits_for: THREADS }
 }
 
-const fn clock(bug: &'static str, title: &'static str) -> Open {
-    Open { bug, title, waits_for: "keys that expire" }
+const fn clock(bug: &'static str, title: &'static str, source: &'static str) -> Open {
+    Open { bug, title, source, waits_for: "keys that expire" }
 }
 
 /// The bugs without a piece.
 pub const OPEN: &[Open] = &[
-    threads("CKPT-10", "a manifest records a synced size larger than what was synced"),
+    threads(
+        "CKPT-10",
+        "a manifest records a synced size larger than what was synced",
+        "https://github.com/facebook/rocksdb/pull/10185",
+    ),
     threads(
         "SYNC-1",
         "an inactive log leaves the list of logs to sync with its last append unsynced",
+        "https://github.com/facebook/rocksdb/pull/10560",
     ),
-    threads("SYNC-2", "a failed leader sync surfaces only to the leader; the next one says Ok"),
-    threads("RACE-1", "compaction renames the active log without the append lock"),
-    threads("RACE-2", "a checkpoint releases the lock before its own file I/O"),
-    threads("RACE-7", "rotation and persisting are not atomic with respect to writers"),
-    threads("RACE-9", "an I/O buffer is reused before the asynchronous write completes"),
-    threads("RACE-10", "a truncation waits for a barrier that never fires during a snapshot"),
-    threads("VIS-2", "a reader sees a commit whose group sync is still in flight"),
-    threads("TIME-6", "a fence is written into a slot behind the replay boundary"),
-    threads("REC-10", "two openers: the second believes that recovery is complete"),
-    clock("TIME-1", "a lease's time to live starts anew at every restart"),
-    clock("TIME-7", "touching an expired key that was not swept yet revives it"),
+    threads(
+        "SYNC-2",
+        "a failed leader sync surfaces only to the leader; the next one says Ok",
+        "https://github.com/rostamlabs/rostam/pull/87",
+    ),
+    threads(
+        "RACE-1",
+        "compaction renames the active log without the append lock",
+        "https://github.com/TopGunBuild/topgun/pull/50",
+    ),
+    threads(
+        "RACE-2",
+        "a checkpoint releases the lock before its own file I/O",
+        "https://github.com/justrach/turbodb/issues/53",
+    ),
+    threads(
+        "RACE-7",
+        "rotation and persisting are not atomic with respect to writers",
+        "https://github.com/influxdata/influxdb_iox/pull/6368",
+    ),
+    threads(
+        "RACE-9",
+        "an I/O buffer is reused before the asynchronous write completes",
+        "https://github.com/tursodatabase/turso/pull/1143",
+    ),
+    threads(
+        "RACE-10",
+        "a truncation waits for a barrier that never fires during a snapshot",
+        "https://github.com/canonical/raft/issues/372",
+    ),
+    threads(
+        "VIS-2",
+        "a reader sees a commit whose group sync is still in flight",
+        "https://github.com/duckdb/duckdb/pull/23631",
+    ),
+    threads(
+        "TIME-6",
+        "a fence is written into a slot behind the replay boundary",
+        "https://github.com/slatedb/slatedb/pull/1682",
+    ),
+    threads(
+        "REC-10",
+        "two openers: the second believes that recovery is complete",
+        "https://www.sqlite.org/howtocorrupt.html",
+    ),
+    clock(
+        "TIME-1",
+        "a lease's time to live starts anew at every restart",
+        "https://github.com/etcd-io/etcd/issues/9395",
+    ),
+    clock(
+        "TIME-7",
+        "touching an expired key that was not swept yet revives it",
+        "https://github.com/redis/redis/issues/1026",
+    ),
 ];

@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Run litmus programs: what may a power cut leave?
     Litmus(LitmusArgs),
-    /// List engines, disk models, faults or commands
+    /// List engines, bugs, disk models, faults or commands
     List(ListArgs),
 }
 
@@ -189,7 +189,7 @@ pub(crate) struct LitmusArgs {
 /// `highwater list`.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// engines, models, faults or commands; without it, all
+    /// engines, bugs, models, faults or commands; without it, all
     #[arg(value_enum, hide_possible_values = true)]
     pub(crate) what: Option<What>,
     /// human or json
@@ -205,6 +205,8 @@ pub(crate) struct ListArgs {
 pub(crate) enum What {
     /// What can be explored
     Engines,
+    /// The catalogue of the museum
+    Bugs,
     /// Which crash states are possible
     Models,
     /// What can fail besides the power

@@ -15,6 +15,7 @@ mod progress;
 mod replay;
 mod report;
 mod run;
+mod summary;
 
 use args::{Cli, Command};
 use clap::Parser;

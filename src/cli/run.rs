@@ -6,6 +6,7 @@ use crate::human;
 use crate::out::{data, json, note, thousands};
 use crate::progress::Watch;
 use crate::report::Report;
+use crate::summary;
 use highwater_models::{Case, Engine, Job, Outcome, Setup, Workload, engines, matching};
 use highwater_sim::{Campaign, Model, Settings, Stage, Verdict};
 use std::io::Read;
@@ -32,7 +33,9 @@ pub(crate) fn run(args: &RunArgs) -> Done {
     let case = Case { workload, setup };
     let mut reports = Vec::new();
     let mut codes = Vec::new();
-    for engine in engines {
+    let mut surprises = Vec::new();
+    for engine in &engines {
+        let first = reports.len();
         for model in models_for(&args.model, engine) {
             let job = Job { campaign: campaign(args, engine, model), case: case.clone() };
             let (outcome, elapsed) = explore(args, engine, &job);
@@ -41,6 +44,9 @@ pub(crate) fn run(args: &RunArgs) -> Done {
                 false => (name.as_str(), job.case.workload.ops().len()),
             };
             let report = Report::new(engine, &job, workload, &outcome, elapsed);
+            if outcome.verdict != expected(args, engine, model) {
+                surprises.push(format!("{} under {model}: {}", engine.name, outcome.verdict));
+            }
             let setup = setup_in_words(engine, &job);
             let text = human::report(&report, outcome.counterexample.as_ref(), &setup);
             if args.format == Format::Human {
@@ -52,6 +58,12 @@ pub(crate) fn run(args: &RunArgs) -> Done {
             codes.push(code(args, engine, model, &report, &outcome));
             reports.push(report);
         }
+        if args.format == Format::Human && reports.len() - first > 1 {
+            note(&summary::by_model(&reports[first..]));
+        }
+    }
+    if args.format == Format::Human && engines.len() > 1 {
+        note(&summary::as_expected(reports.len(), &surprises));
     }
     let document = match &reports[..] {
         [one] => json(one),
@@ -181,11 +193,16 @@ fn explore(args: &RunArgs, engine: &Engine, job: &Job) -> (Outcome, Duration) {
     (outcome, elapsed)
 }
 
+/// What was said to come out, by the command line or else by the engine's card.
+fn expected(args: &RunArgs, engine: &Engine, model: Model) -> Verdict {
+    args.expect.flatten().unwrap_or_else(|| engine.expected_under(model))
+}
+
 /// The exit code of one run.
 fn code(args: &RunArgs, engine: &Engine, model: Model, report: &Report, outcome: &Outcome) -> u8 {
     let verdict = outcome.verdict;
-    if let Some(expected) = args.expect {
-        let expected = expected.unwrap_or_else(|| engine.expected_under(model));
+    if args.expect.is_some() {
+        let expected = expected(args, engine, model);
         return match exit::of(verdict) {
             _ if verdict == expected => exit::HELD,
             exit::HELD if verdict == Verdict::Inconclusive => exit::INCOMPLETE,

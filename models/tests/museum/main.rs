@@ -2,6 +2,7 @@
 //! counterexample is small, walks again, and spares the twin.
 
 mod judge;
+mod matrix;
 
 use highwater_models::museum::PIECES;
 use judge::judge;

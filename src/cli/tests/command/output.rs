@@ -30,6 +30,7 @@ fn lists_are_data() {
         ("faults", "keep-new"),
         ("commands", "replay"),
         ("engines", "payload"),
+        ("bugs", "ACK-1"),
     ] {
         let text = all[what].to_string();
         assert!(text.contains(name), "no {name} among {what}: {text}");
@@ -37,6 +38,63 @@ fn lists_are_data() {
         assert!(human.stdout.contains(name) && human.stderr.is_empty());
         narrow(&human.stdout);
     }
+}
+
+#[test]
+fn engines_are_listed_with_what_is_expected_of_them() {
+    let (_, engines) = json(&["list", "engines", "--format", "json"]);
+    let engines = engines.as_array().expect("a list");
+    assert!(engines.len() > 100, "{}", engines.len());
+    for engine in engines {
+        for key in ["engine", "expected", "rule", "bug", "models"] {
+            assert!(engine.get(key).is_some(), "no {key} in {engine}");
+        }
+        assert!(!engine["models"].as_array().expect("a list").is_empty(), "{engine}");
+        let is_bug = engine["expected"] != "held";
+        assert_eq!(engine["rule"].is_string(), is_bug, "{engine}");
+    }
+}
+
+#[test]
+fn bugs_are_listed_with_their_engine_or_what_they_wait_for() {
+    let (code, bugs) = json(&["list", "bugs", "--format", "json"]);
+    let bugs = bugs.as_array().expect("a list");
+    assert_eq!((code, bugs.len()), (0, 78));
+    assert_eq!((&bugs[0]["bug"], &bugs[0]["engine"]), (&"ACK-1".into(), &"museum/ack-1".into()));
+    assert_eq!(bugs[77]["bug"], "PORT-2");
+    let keys = ["bug", "title", "source", "rule", "models", "needs", "engine", "waits_for"];
+    for bug in bugs {
+        let found: Vec<&String> = bug.as_object().expect("an object").keys().collect();
+        assert_eq!(found, keys);
+        assert!(bug["title"].is_string() && bug["source"].is_string(), "{bug}");
+        assert_ne!(bug["engine"].is_null(), bug["waits_for"].is_null(), "{bug}");
+        assert_eq!(bug["engine"].is_string(), bug["rule"].is_string(), "{bug}");
+    }
+    let needs = |id| bugs.iter().find(|bug| bug["bug"] == id).map(|bug| &bug["needs"]);
+    assert_eq!(needs("ERR-1"), Some(&"keep-new".into()));
+    let human = run(&["list", "bugs"]).stdout;
+    assert!(human.contains("museum/ack-1 (P1)") && human.contains("open: waits for schedules"));
+    narrow(&human);
+}
+
+#[test]
+fn many_runs_end_in_a_few_lines() {
+    let all = ["run", "--engine", "museum/dir-1", "--model", "all", "--crashes", "1"];
+    let ran = run(&all);
+    let (_, table) = ran.stderr.split_once("by disk model").expect("a table of the models");
+    let lines: Vec<&str> = table.lines().skip(1).map(str::trim).collect();
+    assert!(lines[0].starts_with("posix ") && lines[0].contains("violated"), "{table}");
+    assert!(table.contains("durable before"), "{table}");
+    let strict = lines.iter().find(|line| line.starts_with("strict ")).expect("a line");
+    assert!(strict.contains("held") && strict.ends_with(" -"), "{table}");
+    narrow(&ran.stderr);
+    let one = run(&["run", "--engine", "museum/dir-1", "--crashes", "1"]);
+    assert!(!one.stderr.contains("by disk model") && !one.stderr.contains("as expected"));
+    let many = ["run", "--engine", "museum/dir-1*", "--model", "posix", "--crashes", "1"];
+    assert!(run(&many).stderr.ends_with("\n2 as expected, 0 not\n"));
+    let dropped = run(&[&many[..], &["--expect", "held"]].concat()).stderr;
+    let end = "\n1 as expected, 1 not (museum/dir-1 under posix: violated)\n";
+    assert!(dropped.ends_with(end), "{dropped}");
 }
 
 #[test]

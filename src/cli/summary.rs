@@ -1,0 +1,41 @@
+//! Many runs in a few lines.
+
+use crate::human::{table, text_of};
+use crate::out::wrapped;
+use crate::report::Report;
+
+/// One engine under several models: the verdicts, and the first edge that is missing.
+pub(crate) fn by_model(reports: &[Report]) -> String {
+    let engine = reports.first().map_or("", |report| report.engine);
+    let mut table = table();
+    for report in reports {
+        let edges = report.findings.iter().flat_map(|finding| &finding.missing);
+        let missing = edges.map(String::as_str).next().unwrap_or("-");
+        table.add_row([&format!(" {}", report.model), &report.verdict, missing]);
+    }
+    format!("\n{engine}, by disk model, and the first edge that is missing\n{}\n", text_of(&table))
+}
+
+/// How many runs answered as they should, and which did not.
+pub(crate) fn as_expected(runs: usize, surprises: &[String]) -> String {
+    let good = runs - surprises.len();
+    let names = match surprises {
+        [] => String::new(),
+        _ => format!(" ({})", surprises.join(", ")),
+    };
+    wrapped("", &format!("{good} as expected, {} not{names}", surprises.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_that_surprise_are_named() {
+        assert_eq!(as_expected(3, &[]), "3 as expected, 0 not\n");
+        let text = as_expected(3, &["museum/a under xfs: held".into()]);
+        assert_eq!(text, "2 as expected, 1 not (museum/a under xfs: held)\n");
+        let many = vec![String::from("museum/a under xfs: held"); 20];
+        assert!(as_expected(30, &many).lines().all(|line| line.chars().count() <= 80));
+    }
+}
