@@ -127,6 +127,7 @@ impl Disk {
     fn spoil(&mut self, id: Id, range: &Range<usize>) {
         let life = self.last_past().map(|past| past.life);
         let patch = life.and_then(|life| self.patches.get(&(life, id)));
+        // T3: a write that leaves nothing as it was has no patch.
         self.spoiled |= patch.is_some_and(|patch| patch.leaves_some_in(range));
     }
 

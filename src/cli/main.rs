@@ -23,6 +23,10 @@ use exit::Failure;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
+/// An exploration makes and drops small things: that is where much of its time goes.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What the last panics said. The hook only notes it: an engine that panics while it is explored is
 /// a finding, and its panics may be many.
 static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());

@@ -1,5 +1,6 @@
 //! Integration tests of highwater, one binary.
 
+mod asked;
 mod conformance;
 mod damage;
 mod determinism;
