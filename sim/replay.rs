@@ -181,7 +181,9 @@ fn freedom(event: &Event, later: Option<&Event>) -> &'static str {
         (Some(Sector(..)), Some(Length(_))) if same => "no order of data before the size",
         (Some(Sector(..)), Some(Name(..))) => "no order of data before the rename or the name",
         (Some(Sector(..)), _) => "no order of overwrites with anything else",
-        (Some(Length(_)), Some(Name(..))) => "a name does not wait for the length that a write puts off",
+        (Some(Length(_)), Some(Name(..))) => {
+            "a name does not wait for the length that a write puts off"
+        }
         (Some(Name(..)), Some(Name(..))) if same => "no order of the operations of one directory",
         (Some(Name(..)), Some(Name(..)) | Some(Length(_))) => "no order of all metadata",
         (Some(Name(..)), _) => "no order of names before data",
