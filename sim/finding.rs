@@ -7,6 +7,7 @@ use crate::remedy::{Patient, Remedy};
 use crate::replay::{Lost, Replayed, replay};
 use crate::subject::Subject;
 use crate::trail::Trail;
+use crate::window::LOST;
 use crate::{Found, Settings};
 use std::fmt;
 
@@ -117,7 +118,10 @@ impl<S> Finding<S> {
             let before = match &lost.outlived_by {
                 Some(later) => format!("`{later}`"),
                 None => match self.broken.rule {
-                    Rule::P1Loss => "its acknowledgement".into(),
+                    Rule::P1Loss => match self.broken.what.strip_prefix(LOST) {
+                        Some(operations) => format!("the acknowledgement of {operations}"),
+                        None => "its acknowledgement".into(),
+                    },
                     Rule::P10Visibility | Rule::P7Idempotence => "anybody has seen it".into(),
                     _ => "what relies on it".into(),
                 },

@@ -72,6 +72,9 @@ struct Accepted {
     failed: bool,
 }
 
+/// What stands before the names of operations that were acknowledged and are gone.
+pub(crate) const LOST: &str = "promised and lost: ";
+
 /// Of more failed operations than this, not every subset is allowed for.
 const FAILED_MAX: usize = 10;
 
@@ -258,7 +261,7 @@ impl Window {
         if let Some(count) = (0..self.flushed).rev().find(|&n| self.state_after(n) == *got) {
             let lost = self.names(count, self.flushed);
             let broken = if count < self.told {
-                Broken::new(Rule::P1Loss, format!("promised and lost: {lost}"))
+                Broken::new(Rule::P1Loss, format!("{LOST}{lost}"))
             } else {
                 Broken::new(Rule::P10Visibility, format!("seen by a reader and lost: {lost}"))
             };

@@ -2,7 +2,7 @@
 //! correct twin.
 //!
 //! A piece is a file: what happened, the engine (a few dozen lines; the bug is one `if`), and its
-//! card. All of them stand on the [`kit`], which is correct.
+//! card. All of them stand on the `kit`, which is correct.
 
 mod catalogue;
 mod kit;
