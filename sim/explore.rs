@@ -122,6 +122,9 @@ impl Explorer {
                 break; // E5
             }
         }
+        if tally.out_of_budget {
+            tally.states_total = None; // units that nobody came to have not been counted
+        }
         tally
     }
 }

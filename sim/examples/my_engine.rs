@@ -2,7 +2,7 @@
 //!
 //! Run it: `cargo run --example my_engine -p highwater-sim`
 
-use highwater_sim::{Campaign, Easy, Kv};
+use highwater_sim::{Campaign, Easy, Kv, Verdict};
 use highwater_vfs::{OpenMode, Vfs, write_all_at};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -37,7 +37,7 @@ impl<const SYNCS_DIR: bool> Notes<SYNCS_DIR> {
             }
         }
         let notes = Notes { map, disk, failed: false };
-        notes.save()?; // what was read may be in the cache only: it is written before it is shown
+        notes.save(&notes.map)?; // what was read may be in the cache only: it is written before it is shown
         Ok(notes)
     }
 
@@ -45,15 +45,19 @@ impl<const SYNCS_DIR: bool> Notes<SYNCS_DIR> {
         if self.failed {
             return Err(io::Error::other("an earlier change failed; open again"));
         }
-        self.map.insert(key, value.to_vec());
-        self.save().inspect_err(|_| self.failed = true)
+        // Readers see it once it is durable: what they have seen is a promise, too.
+        let mut map = self.map.clone();
+        map.insert(key, value.to_vec());
+        self.save(&map).inspect_err(|_| self.failed = true)?;
+        self.map = map;
+        Ok(())
     }
 
-    fn save(&self) -> io::Result<()> {
+    fn save(&self, map: &BTreeMap<u64, Vec<u8>>) -> io::Result<()> {
         let line = |(key, value): (&u64, &Vec<u8>)| {
             format!("{key} {}\n", String::from_utf8_lossy(value)).into_bytes()
         };
-        let bytes: Vec<u8> = self.map.iter().flat_map(line).collect();
+        let bytes: Vec<u8> = map.iter().flat_map(line).collect();
         match self.disk.remove(Path::new("notes.tmp")) {
             Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
             _ => {}
@@ -89,4 +93,5 @@ fn main() {
     print!("with sync_dir: {} in {} recoveries, ", report.verdict, report.recoveries());
     let (covered, all) = (report.tally.states_covered, report.tally.states_total);
     println!("{} of {} crash states", covered.expect("a count"), all.expect("a count"));
+    assert_eq!(report.verdict, Verdict::Held);
 }

@@ -1,13 +1,13 @@
 //! `highwater audit`: each sync call site is left out in turn: necessary, or redundant?
 
 use crate::args::{AuditArgs, Format};
-use crate::exit::{self, Done};
+use crate::exit::{self, Done, Failure};
 use crate::human::{table, text_of};
 use crate::out::{data, json, note, thousands, wrapped};
 use crate::progress::Watch;
 use crate::run::{models_for, read_workload, unknown_engine};
-use highwater_models::{Barrier, Engine, matching};
-use highwater_sim::{Model, Settings, SyncKind};
+use highwater_models::{Barrier, Case, Engine, Job, Setup, Workload, matching};
+use highwater_sim::{Campaign, Model, Settings, SyncKind, Verdict};
 use serde::Serialize;
 
 /// What the audit says of an engine under one model.
@@ -44,7 +44,8 @@ pub(crate) fn audit(args: &AuditArgs) -> Done {
     let mut reports = Vec::new();
     for engine in engines {
         for model in models_for(&args.model, engine) {
-            let report = one(args, engine, model, &workloads);
+            let audited = one(args, engine, model, &workloads);
+            let report = audited.map_err(|why| Failure::new(exit::VIOLATED, why))?;
             if args.format == Format::Human {
                 note(&human(&report));
             }
@@ -67,16 +68,31 @@ fn one(
     engine: &'static Engine,
     model: Model,
     workloads: &[highwater_models::Workload],
-) -> Report {
+) -> Result<Report, String> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = args.threads.map_or(cores, usize::from);
     let settings = Settings { model, threads, ..engine.campaign().settings };
     let label = format!("{} {model}", engine.name);
+    let verdict = verdict_with_all(engine, &settings);
+    if verdict != Verdict::Held {
+        return Err(format!(
+            "{} under {model} is {verdict} with all its syncs: first see `highwater run --engine {}`",
+            engine.name, engine.name
+        ));
+    }
     let watch = Watch::start(label, crate::args::Budget::All, args.format == Format::Human);
     let barriers = engine.audit(workloads, &settings, &mut |stage| watch.stage(&stage));
     drop(watch);
     let syncs = barriers.into_iter().map(Row::new).collect();
-    Report { engine: &engine.name, model: model.to_string(), syncs }
+    Ok(Report { engine: &engine.name, model: model.to_string(), syncs })
+}
+
+/// What breaks with all its syncs says nothing about one of them.
+fn verdict_with_all(engine: &Engine, settings: &Settings) -> Verdict {
+    let settings = Settings { crashes: settings.crashes.min(2), ..settings.clone() };
+    let campaign = Campaign { settings, failures: Vec::new(), control: false };
+    let case = Case { workload: Workload::standard(4), setup: Setup::default() };
+    engine.run(&Job { campaign, case }, &mut |_| ()).verdict
 }
 
 impl Row {

@@ -163,6 +163,12 @@ impl Report {
         }
     }
 
+    /// Whether both found the same promise broken in the same engine.
+    pub(crate) fn tells_the_same_as(&self, other: &Report) -> bool {
+        let rules = |r: &Report| r.findings.iter().map(|f| f.rule.clone()).collect::<Vec<_>>();
+        self.engine == other.engine && !self.findings.is_empty() && rules(self) == rules(other)
+    }
+
     /// What could have been reached and was not.
     pub(crate) fn never_reached(&self) -> Vec<&str> {
         let never = self.reach.iter().filter(|(_, count)| **count == 0);

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &RunArgs) -> Done {
     }
     let setup = Setup { durability: args.durability, ..Setup::default() };
     let case = Case { workload, setup };
-    let mut reports = Vec::new();
+    let mut reports: Vec<Report> = Vec::new();
     let mut codes = Vec::new();
     let mut surprises = Vec::new();
     for engine in &engines {
@@ -50,7 +50,10 @@ pub(crate) fn run(args: &RunArgs) -> Done {
             let setup = setup_in_words(engine, &job);
             let text = human::report(&report, outcome.counterexample.as_ref(), &setup);
             if args.format == Format::Human {
-                note(&text);
+                // Of many engines a line each, and the same story is told once.
+                let told = reports[first..].iter().any(|r| r.tells_the_same_as(&report));
+                let brief = engines.len() > 1 || told;
+                note(if brief { summary::line(&report) } else { text.clone() }.as_str());
             }
             if let Some(dir) = &args.out {
                 keep_finding(dir, &report, &text)?;
@@ -58,7 +61,7 @@ pub(crate) fn run(args: &RunArgs) -> Done {
             codes.push(code(args, engine, model, &report, &outcome));
             reports.push(report);
         }
-        if args.format == Format::Human && reports.len() - first > 1 {
+        if args.format == Format::Human && engines.len() == 1 && reports.len() > 1 {
             note(&summary::by_model(&reports[first..]));
         }
     }

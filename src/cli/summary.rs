@@ -1,7 +1,7 @@
 //! Many runs in a few lines.
 
 use crate::human::{table, text_of};
-use crate::out::wrapped;
+use crate::out::{coloured, thousands, wrapped};
 use crate::report::Report;
 
 /// One engine under several models: the verdicts, and the first edge that is missing.
@@ -14,6 +14,15 @@ pub(crate) fn by_model(reports: &[Report]) -> String {
         table.add_row([&format!(" {}", report.model), &report.verdict, missing]);
     }
     format!("\n{engine}, by disk model, and the first edge that is missing\n{}\n", text_of(&table))
+}
+
+/// One run in a line.
+pub(crate) fn line(report: &Report) -> String {
+    let rule = report.findings.first().map_or(String::new(), |f| format!(" {}", f.rule));
+    let (verdict, engine, model) = (&report.verdict, report.engine, &report.model);
+    let kind = if report.verdict == "held" && report.exhaustive { ", exhaustive" } else { "" };
+    coloured(&format!("{verdict}{rule}{kind}"), report.verdict == "held")
+        + &format!(": {engine} under {model}, {} recoveries\n", thousands(report.recoveries))
 }
 
 /// How many runs answered as they should, and which did not.
