@@ -312,6 +312,12 @@ fn run<S: Subject + Clone>(
 
 fn walk_twice<S: Subject>(subject: &S, token: &Token, workload: Vec<String>) -> Walks {
     let settings: Settings = token.settings();
-    let walk = || replay(subject, &settings, &token.trail);
+    let walk = || {
+        let mut walked = replay(subject, &settings, &token.trail);
+        if walked.diverged.is_none() && walked.trail != token.trail {
+            walked.diverged = Some(format!("it walks {} instead", walked.trail));
+        }
+        walked
+    };
     Walks { workload, first: walk(), second: walk() }
 }

@@ -228,12 +228,10 @@ mod tests {
             };
             let choices = (0..rng.below(4)).map(|_| choice(rng)).collect();
             let kind = if rng.below(2) == 0 { CrashKind::Power } else { CrashKind::Kill };
-            let cut = CrashPoint {
-                call: rng.below(99) as u32,
-                kind,
-                part: rng.below(3) as u32,
-                early: rng.below(2) == 0,
-            };
+            let early = rng.below(3) as u32;
+            let whole = kind == CrashKind::Power || early > 0;
+            let part = if whole { 0 } else { rng.below(3) as u32 };
+            let cut = CrashPoint { call: rng.below(99) as u32, kind, part, early };
             LifeTrail { choices, cut: (!last).then_some(cut) }
         };
         Trail { lives: (0..lives).map(|n| life(rng, n + 1 == lives)).collect() }

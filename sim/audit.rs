@@ -46,7 +46,7 @@ fn disasters(settings: &Settings) -> Vec<(String, Settings)> {
         ("kill".into(), Settings { power: false, ..one.clone() }),
     ];
     if settings.crashes > 1 {
-        all.push(("second crash".into(), Settings { crashes: 2, ..one.clone() }));
+        all.push(("second crash".into(), Settings { crashes: settings.crashes, ..one.clone() }));
     }
     for family in FailedSync::TOLD {
         let failure = Some(Failure::Sync(family));
@@ -90,7 +90,8 @@ fn survives<S: Subject + Clone>(
             false
         }))
     });
-    crate::Explorer::new(settings.clone()).run(&watched).found.is_none()
+    let tally = crate::Explorer::new(settings.clone()).run(&watched);
+    tally.found.is_none() && !tally.out_of_budget && !tally.diverged
 }
 
 /// Audits every sync of the engine that any of these subjects comes by, in the order of their
@@ -154,16 +155,17 @@ pub fn audit<S: Subject + Clone>(
         'found: for (disaster, settings) in disasters(settings) {
             for (subject, sound) in &subjects {
                 if !sound.iter().any(|s| s.0 == disaster) {
+                    audited.exhaustive = false; // nobody can say what it is for there
                     continue;
                 }
                 let report = judged(&without(*subject, &audited.site, site_of), &settings);
                 audited.states = plus(audited.states, report.tally.states_covered);
                 audited.exhaustive &= report.exhaustive();
-                if report.verdict != Verdict::Held {
-                    let finding = report.finding;
-                    audited.needed = finding.map(|finding| (disaster.clone(), finding));
+                if let Some(finding) = report.finding {
+                    audited.needed = Some((disaster, finding));
                     break 'found;
                 }
+                audited.exhaustive &= report.verdict == Verdict::Held;
             }
         }
         audited

@@ -158,8 +158,12 @@ impl Campaign {
         if self.control && subject.promises_durable() {
             let settings = Settings { deaf: true, ..self.settings.clone() };
             let control = explore("control".into(), &settings, stage);
+            if control.found.is_none() && control.out_of_budget {
+                report.verdict = Verdict::Inconclusive;
+                return report;
+            }
             report.control_caught = Some(control.found.is_some());
-            if control.found.is_none() && !control.out_of_budget {
+            if control.found.is_none() {
                 report.verdict = Verdict::Blind;
                 return report;
             }

@@ -11,6 +11,7 @@ use crate::disk::{Disk, Node};
 use crate::failure::{Decay, Failure};
 use crate::fs::State;
 use crate::order::Ino;
+use std::collections::BTreeSet;
 use std::io;
 
 /// A sector that has decayed.
@@ -44,7 +45,7 @@ impl State {
             let end = size.min(offset.saturating_add(len as u64));
             for sector in (offset / unit) as usize..end.div_ceil(unit) as usize {
                 let fresh = self.disk.is_cold(ino, sector) && self.met.insert((ino, sector));
-                if fresh && self.disk.decays(ino, sector, how, size, &mut self.choices) {
+                if fresh && self.disk.decays(ino, sector, how, size, &self.met, &mut self.choices) {
                     self.note(|| format!("DECAY: sector {sector} of {path} is {how}"));
                     break;
                 }
@@ -98,11 +99,14 @@ impl Disk {
         sector: usize,
         how: Decay,
         size: u64,
+        met: &BTreeSet<(Ino, usize)>,
         choices: &mut Choices,
     ) -> bool {
         let valid =
             (size - (sector * self.device.sector) as u64).min(self.device.sector as u64) as u32;
-        let astray = self.astray(ino, sector);
+        let mut astray = self.astray(ino, sector);
+        // What was read or written since the power came back is what it was (M1).
+        astray.retain(|at| self.is_cold(at.0, at.1) && !met.contains(at));
         let ways = match how {
             Decay::Flipped => valid,
             Decay::Misdirected => astray.len() as u32,

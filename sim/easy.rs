@@ -194,10 +194,14 @@ impl Easy {
     fn work(&self, engine: &mut Box<dyn Kv>, life: &Life<'_, Window>) -> Result<(), Halt> {
         let mut failed = None;
         for (nth, (act, effect)) in self.acts.iter().zip(&self.effects).enumerate() {
+            let first = life.told.tell(|window| window.accepted());
             match self.act(act, effect.as_ref(), engine, life) {
                 Err(Halt::Failed(why)) if self.goes_on(nth) && *act != Act::Reopen => {
                     life.remark(|| format!("failed: {why}"));
-                    life.told.tell(Window::failed);
+                    life.told.tell(|window| match act {
+                        Act::Commit => window.failed(), // all that waited for it
+                        _ => window.failed_since(first),
+                    });
                     failed.get_or_insert(why);
                 }
                 done => done?,

@@ -39,7 +39,6 @@ pub(crate) struct State {
     pub(crate) trace: Option<Trace>,
     pub(crate) locate: Option<fn() -> Option<String>>,
     pub(crate) calls: u32,
-    pub(crate) syncs: u32,
     /// Syncs say `Ok` and do nothing: the control.
     pub(crate) deaf: bool,
     /// Whether something may fail in this life, if the disk still has a failure to give.
@@ -98,7 +97,6 @@ impl SimFs {
             trace: None,
             locate: None,
             calls: 0,
-            syncs: 0,
             deaf: false,
             may_fail: false,
             fail_next: None,
@@ -199,7 +197,6 @@ impl State {
             watch.boundary(&self.disk, &Moment { call, is_sync, write, choices });
         }
         self.calls += 1; // F1
-        self.syncs += u32::from(is_sync);
     }
 
     fn next_sync_fails(&mut self) -> Option<FailedSync> {

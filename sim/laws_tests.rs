@@ -212,7 +212,7 @@ fn e1_a_point_is_not_skipped_if_something_is_told_before_the_next() {
 #[test]
 fn e1_the_moment_before_an_operation_begins_is_a_crash_point() {
     let acts = vec![Act::Put(1, vec![7]), Act::Delete(1)];
-    for (power, kind) in [(true, "e/"), (false, "")] {
+    for (power, kind) in [(true, "e1/"), (false, "")] {
         let settings = Settings { model: Model::Strict, ..one_crash(power, !power) };
         let found = Explorer::new(settings).run(&Easy::new::<Late>(acts.clone())).found;
         assert_eq!(found.is_some(), power, "E1: {found:?}");

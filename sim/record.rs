@@ -124,12 +124,9 @@ impl<P: Promise> Inner<P> {
             }
             return;
         }
-        if let Some(before) = before {
-            self.early(before, disk, moment, repeats);
-        }
+        self.early(before, disk, moment, repeats);
         if self.taking.power && !self.done[number].power {
-            let at =
-                CrashPoint { call: moment.call, kind: CrashKind::Power, part: 0, early: false };
+            let at = CrashPoint { call: moment.call, kind: CrashKind::Power, part: 0, early: 0 };
             let cut = self.cut(disk.power_cut(), at, moment);
             if moment.is_sync || end || self.taking.every {
                 self.keep(cut);
@@ -138,7 +135,7 @@ impl<P: Promise> Inner<P> {
             }
         }
         if self.taking.kill && !repeats {
-            let at = CrashPoint { call: moment.call, kind: CrashKind::Kill, part: 0, early: false };
+            let at = CrashPoint { call: moment.call, kind: CrashKind::Kill, part: 0, early: 0 };
             let cut = self.cut(disk.kill(None, moment.call), at, moment);
             self.cuts.push(cut);
             // E3: any prefix of a write's sectors.
@@ -152,18 +149,21 @@ impl<P: Promise> Inner<P> {
         }
     }
 
-    /// The moment before the operation began: the disk is the same, and more is promised.
-    fn early(&mut self, before: P, disk: &Disk, moment: &Moment<'_>, repeats: bool) {
+    /// The moments before operations began: the disk is the same, and more is promised.
+    fn early(&mut self, before: Vec<P>, disk: &Disk, moment: &Moment<'_>, repeats: bool) {
         let number = moment.call as usize;
-        let at = CrashPoint { call: moment.call, kind: CrashKind::Power, part: 0, early: true };
-        if self.taking.power && !std::mem::replace(&mut self.done[number].early, true) {
-            let cut = self.told_then(disk.power_cut(), at, moment, before.clone());
-            self.cuts.push(cut);
-        }
-        if self.taking.kill && !repeats {
-            let at = CrashPoint { kind: CrashKind::Kill, ..at };
-            let cut = self.told_then(disk.kill(None, moment.call), at, moment, before);
-            self.cuts.push(cut);
+        let fresh = !std::mem::replace(&mut self.done[number].early, true);
+        for (before, early) in before.into_iter().zip(1..) {
+            let at = CrashPoint { call: moment.call, kind: CrashKind::Power, part: 0, early };
+            if self.taking.power && fresh {
+                let cut = self.told_then(disk.power_cut(), at, moment, before.clone());
+                self.cuts.push(cut);
+            }
+            if self.taking.kill && !repeats {
+                let at = CrashPoint { kind: CrashKind::Kill, ..at };
+                let cut = self.told_then(disk.kill(None, moment.call), at, moment, before);
+                self.cuts.push(cut);
+            }
         }
     }
 
@@ -183,7 +183,7 @@ impl<P: Promise> Inner<P> {
         self.cuts.push(cut);
     }
 
-    fn only(&mut self, only: CrashPoint, disk: &Disk, moment: &Moment<'_>, before: Option<P>) {
+    fn only(&mut self, only: CrashPoint, disk: &Disk, moment: &Moment<'_>, before: Vec<P>) {
         let disk = match (only.kind, &moment.write) {
             (CrashKind::Power, _) => disk.power_cut(),
             (CrashKind::Kill, Some(write)) if (1..write.sectors()).contains(&only.part) => {
@@ -191,9 +191,12 @@ impl<P: Promise> Inner<P> {
             }
             (CrashKind::Kill, _) => disk.kill(None, moment.call),
         };
-        let cut = match before.filter(|_| only.early) {
-            Some(before) => self.told_then(disk, only, moment, before),
+        let cut = match only.early.checked_sub(1) {
             None => self.cut(disk, only, moment),
+            Some(nth) => match before.into_iter().nth(nth as usize) {
+                Some(before) => self.told_then(disk, only, moment, before),
+                None => return, // no such moment: the trail does not fit
+            },
         };
         self.cuts.push(cut);
     }

@@ -124,7 +124,7 @@ pub fn replay<S: Subject>(subject: &S, settings: &Settings, trail: &Trail) -> Re
         done.choices.truncate(cut.choices.len());
         walked.lives.push(done);
         let under_way = trace.text(nth, cut.at.call).unwrap_or("a write").to_string();
-        trace.cut(cut.at.call, cut.at.early);
+        trace.cut(cut.at.call, cut.at.early > 0);
         trace.remark(match cut.at.kind {
             CrashKind::Power => format!("POWER LOSS before call {}", cut.at.call),
             CrashKind::Kill if cut.at.part > 0 => {

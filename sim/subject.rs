@@ -20,8 +20,8 @@ pub struct Told<P> {
 struct Telling<P> {
     version: u64,
     promise: P,
-    /// What was promised before an operation began, until a crash point has seen it.
-    before: Option<P>,
+    /// What was promised before operations began, until a crash point has seen it.
+    before: Vec<P>,
 }
 
 impl<P> Clone for Told<P> {
@@ -32,7 +32,7 @@ impl<P> Clone for Told<P> {
 
 impl<P: Promise> Told<P> {
     pub(crate) fn new(promise: P) -> Told<P> {
-        let telling = Telling { version: 0, promise, before: None };
+        let telling = Telling { version: 0, promise, before: Vec::new() };
         Told { cell: Arc::new(Mutex::new(telling)) }
     }
 
@@ -54,13 +54,14 @@ impl<P: Promise> Told<P> {
     pub fn begin<T>(&self, change: impl FnOnce(&mut P) -> T) -> T {
         let mut guard = self.lock();
         guard.version += 1;
-        guard.before = Some(guard.promise.clone());
+        let before = guard.promise.clone();
+        guard.before.push(before);
         change(&mut guard.promise)
     }
 
-    /// The promise before the operation that began since somebody asked last.
-    pub(crate) fn take_before(&self) -> Option<P> {
-        self.lock().before.take()
+    /// The promises before each operation that began since somebody asked last.
+    pub(crate) fn take_before(&self) -> Vec<P> {
+        std::mem::take(&mut self.lock().before)
     }
 
     pub(crate) fn version(&self) -> u64 {

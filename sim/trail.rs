@@ -22,8 +22,8 @@ pub struct CrashPoint {
     pub kind: CrashKind,
     /// Sectors of the write under way that are done; 0 between calls.
     pub part: u32,
-    /// Before the operation began that makes the call.
-    pub early: bool,
+    /// Before which of the operations that began since the call before; 0: all have begun.
+    pub early: u32,
 }
 
 /// One life of a trail.
@@ -39,8 +39,8 @@ pub struct LifeTrail {
 ///
 /// Its text form has a life after the other, separated by `/`: the alternatives taken with their
 /// bounds (`1:3` is the second of three), separated by `.`, then `p` or `k` (power, kill) with the
-/// number of calls completed, `e` if the operation that makes the next one had not begun, and `+n`
-/// for n sectors of the write under way.
+/// number of calls completed, `en` if the nth operation that began since the last one had not yet,
+/// and `+n` for n sectors of the write under way.
 ///
 /// ```
 /// use highwater_sim::Trail;
@@ -76,7 +76,10 @@ impl fmt::Display for Trail {
             }
             if let Some(cut) = life.cut {
                 let kind = if cut.kind == CrashKind::Power { 'p' } else { 'k' };
-                write!(f, "{kind}{}{}", cut.call, if cut.early { "e" } else { "" })?;
+                write!(f, "{kind}{}", cut.call)?;
+                if cut.early > 0 {
+                    write!(f, "e{}", cut.early)?;
+                }
                 if cut.part > 0 {
                     write!(f, "+{}", cut.part)?;
                 }
@@ -110,9 +113,12 @@ fn life(text: &str) -> Result<LifeTrail, String> {
         Some(kind) => {
             let (call, part) = cut[1..].split_once('+').unwrap_or((&cut[1..], "0"));
             let kind = if kind == 'p' { CrashKind::Power } else { CrashKind::Kill };
-            let early = call.ends_with('e');
-            let call = number(call.strip_suffix('e').unwrap_or(call))?;
-            Some(CrashPoint { call, kind, part: number(part)?, early })
+            let (call, early) = call.split_once('e').unwrap_or((call, "0"));
+            let (call, part, early) = (number(call)?, number(part)?, number(early)?);
+            if part > 0 && (early > 0 || kind == CrashKind::Power) {
+                return Err(format!("{text:?}: only a kill in a call leaves a part of it"));
+            }
+            Some(CrashPoint { call, kind, part, early })
         }
     };
     Ok(LifeTrail { choices: choices?, cut })

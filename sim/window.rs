@@ -112,7 +112,12 @@ impl Window {
 
     /// Whatever is not acknowledged has failed: each of it is in or out (W3).
     pub fn failed(&mut self) {
-        self.accepted[self.flushed..].iter_mut().for_each(|a| a.failed = true);
+        self.failed_since(self.flushed);
+    }
+
+    /// The operations from that number on have failed: each of them is in or out (W3).
+    pub fn failed_since(&mut self, first: usize) {
+        self.accepted[first.max(self.flushed)..].iter_mut().for_each(|a| a.failed = true);
     }
 
     /// The last operation attempted was refused before it began: it will never be found.
@@ -218,13 +223,26 @@ impl Window {
                 self.flushed = self.flushed.max(count);
                 Ok(())
             }
-            None if self.accepted.iter().any(|a| a.failed) => Ok(()),
+            None if self.saw_failed(key, value) => Ok(()),
             None => {
                 let got = value.map_or("nothing".into(), |v| format!("{} bytes", v.len()));
                 let what = format!("a reader of key {key} is answered {got}");
                 Err(Broken::new(Rule::P10Visibility, what))
             }
         }
+    }
+
+    /// Whether a value may be there because operations failed; what a reader saw of one of those
+    /// is a promise.
+    fn saw_failed(&mut self, key: u64, value: Option<&[u8]>) -> bool {
+        let shows =
+            |a: &Accepted| a.effect.changes.iter().any(|c| c.0 == key && c.1.as_deref() == value);
+        let some_failed = self.accepted.iter().any(|a| a.failed);
+        if let Some(seen) = self.accepted.iter_mut().rev().find(|a| a.failed && shows(a)) {
+            seen.failed = false;
+            return true;
+        }
+        some_failed && (value.is_none() || self.accepted.iter().any(shows))
     }
 
     fn print_after(&self, count: usize) -> u128 {

@@ -39,6 +39,7 @@ struct Replayer<const BUG: bool> {
 impl<const BUG: bool> Kv for Replayer<BUG> {
     fn open(disk: Disk) -> io::Result<Self> {
         let (replayed, mut state) = kit::load_snapshot(&disk)?;
+        disk.sync_dir(Path::new(""))?; // the snapshot's name may be in the cache only
         let mut logs = kit::numbers(&disk, "log")?;
         logs.retain(|number| *number > replayed);
         let newest = logs.last().copied().unwrap_or(replayed);
