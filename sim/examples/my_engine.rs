@@ -37,7 +37,8 @@ impl<const SYNCS_DIR: bool> Notes<SYNCS_DIR> {
             }
         }
         let notes = Notes { map, disk, failed: false };
-        notes.save(&notes.map)?; // what was read may be in the cache only: it is written before it is shown
+        // What was read may be in the cache only: it is written before it is shown.
+        notes.save(&notes.map)?;
         Ok(notes)
     }
 

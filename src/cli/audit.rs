@@ -76,8 +76,9 @@ fn one(
     let verdict = verdict_with_all(engine, &settings);
     if verdict != Verdict::Held {
         return Err(format!(
-            "{} under {model} is {verdict} with all its syncs: first see `highwater run --engine {}`",
-            engine.name, engine.name
+            "{0} under {model} is {verdict} with all its syncs: first see \
+             `highwater run --engine {0}`",
+            engine.name
         ));
     }
     let watch = Watch::start(label, crate::args::Budget::All, args.format == Format::Human);
