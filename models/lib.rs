@@ -17,6 +17,7 @@ mod compact;
 pub mod engines;
 mod error;
 mod generate;
+pub mod history;
 pub mod json;
 pub mod litmus;
 pub mod museum;

@@ -45,18 +45,36 @@ impl Effect {
         let changes = last.into_iter().map(|(k, (v, p))| (k, v, p)).collect();
         Arc::new(Effect { name, changes })
     }
+
+    /// What it is called in reports.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The keys that it sets (`Some`) and deletes (`None`), each once, in order.
+    pub fn changes(&self) -> impl Iterator<Item = (u64, Option<&[u8]>)> {
+        self.changes.iter().map(|(key, value, _)| (*key, value.as_deref()))
+    }
 }
 
 /// A recovered state, taken in one key at a time.
 ///
-/// It keeps only a fingerprint, so that judging a recovery costs no allocation.
-#[derive(Clone, Copy, Debug, Default)]
+/// It keeps only a fingerprint, so that judging a recovery costs no allocation; two are equal if
+/// the states are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Recovered {
     print: u128,
 }
 
 impl Recovered {
-    /// The engine answers `value` for `key`.
+    /// A whole state.
+    pub fn of(state: &Map) -> Recovered {
+        let mut whole = Recovered::default();
+        state.iter().for_each(|(key, value)| whole.add(*key, value));
+        whole
+    }
+
+    /// The engine answers `value` for `key`. Added a second time, it is taken out again.
     pub fn add(&mut self, key: u64, value: &[u8]) {
         self.print ^= print_of(key, value);
     }
