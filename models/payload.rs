@@ -159,7 +159,7 @@ impl PayloadSubject {
                 life.remark(|| "closed".to_string());
                 store = self.open(life)?;
             } else {
-                self.step(step, &mut store, life)?;
+                self.step(step, &store, life)?;
             }
             store.check_invariants();
             land(&store, &mut newest(life.told.tell(|window| window.clone())))?;
@@ -167,12 +167,7 @@ impl PayloadSubject {
         Ok(())
     }
 
-    fn step(
-        &self,
-        step: &Step,
-        store: &mut PayloadStore,
-        life: &Life<'_, Window>,
-    ) -> Result<(), Halt> {
+    fn step(&self, step: &Step, store: &PayloadStore, life: &Life<'_, Window>) -> Result<(), Halt> {
         if let Some(effect) = &step.effect {
             life.told.begin(|window| window.attempt(effect));
         }
@@ -225,7 +220,7 @@ impl PayloadSubject {
         }
         let put = &self.between[(life.nth as usize).min(self.between.len() - 1)];
         life.remark(|| put.op.to_string());
-        self.step(put, &mut store, life).map_err(|halt| match halt {
+        self.step(put, &store, life).map_err(|halt| match halt {
             Halt::Failed(what) => Halt::Stuck(what),
             other => other,
         })?;

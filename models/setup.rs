@@ -50,6 +50,7 @@ impl Setup {
             snapshots_kept: self.snapshots_kept,
             checkpoint_bytes: self.checkpoint_bytes.unwrap_or(u64::MAX),
             auto_checkpoint: self.checkpoint_bytes.is_some(),
+            patience: None,
         }
     }
 }

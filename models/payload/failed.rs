@@ -18,7 +18,7 @@ impl PayloadSubject {
         &self,
         step: &Step,
         error: &Error,
-        store: &mut PayloadStore,
+        store: &PayloadStore,
         life: &Life<'_, Window>,
     ) -> Result<(), Halt> {
         life.remark(|| format!("failed: {error}"));
@@ -83,7 +83,7 @@ impl PayloadSubject {
 }
 
 /// P9: a poisoned handle acknowledges nothing.
-fn refuses_all(store: &mut PayloadStore, failed: &Op) -> Result<(), Halt> {
+fn refuses_all(store: &PayloadStore, failed: &Op) -> Result<(), Halt> {
     let after = [
         ("a checkpoint", store.create_snapshot().map(drop)),
         ("a flush", store.flush().map(drop)),

@@ -22,7 +22,7 @@ fn snapshots(disk: &TestDisk) -> Vec<u64> {
 }
 
 /// Overwrites ids 1 to 3, one segment a round.
-fn round(store: &mut PayloadStore, byte: u8) {
+fn round(store: &PayloadStore, byte: u8) {
     for id in 1..=3 {
         store.store(id, &[byte; 24]).unwrap();
     }
@@ -38,8 +38,8 @@ fn right(store: &PayloadStore, byte: u8) {
 #[test]
 fn n1_the_order_of_a_checkpoint() {
     let disk = TestDisk::default();
-    let mut store = open(&disk, &small());
-    round(&mut store, 1);
+    let store = open(&disk, &small());
+    round(&store, 1);
     store.store_batch_deferred(&[(4, b"deferred")]).unwrap();
     disk.calls();
     assert_eq!(store.create_snapshot().unwrap(), Lsn(4));
@@ -50,7 +50,7 @@ fn n1_the_order_of_a_checkpoint() {
     // The second one covers the first segment, and so does the older that is kept; the third one
     // replaces the older.
     for (byte, removed) in [(2, "remove log"), (3, "remove snap")] {
-        round(&mut store, byte);
+        round(&store, byte);
         disk.calls();
         store.create_snapshot().unwrap();
         let order = "create tmp, write tmp, sync tmp, rename snap, sync_dir, ";
@@ -63,7 +63,7 @@ fn n1_the_order_of_a_checkpoint() {
 fn n2_a_snapshot_is_the_same_for_the_same_state() {
     let snapshot = |ids: &[u64], deleted: &[u64]| {
         let disk = TestDisk::default();
-        let mut store = open(&disk, &options(Durability::Fsync));
+        let store = open(&disk, &options(Durability::Fsync));
         let items: Vec<(u64, &[u8])> = (0..200).map(|id| (id * 7919 % 1000, &b"x"[..])).collect();
         store.store_batch(&items).unwrap();
         // Nothing is there to delete: nothing is logged.
@@ -93,9 +93,9 @@ fn n2_a_snapshot_is_the_same_for_the_same_state() {
 fn s3_segments_go_when_every_kept_snapshot_covers_them() {
     for keep in [1, 2, 3] {
         let disk = TestDisk::default();
-        let mut store = open(&disk, &Options { snapshots_kept: keep, ..small() });
+        let store = open(&disk, &Options { snapshots_kept: keep, ..small() });
         for byte in 1..=6u8 {
-            round(&mut store, byte);
+            round(&store, byte);
             store.create_snapshot().unwrap();
             let rounds = u64::from(byte);
             let first = rounds.saturating_sub(keep as u64);
@@ -120,7 +120,7 @@ fn s3_a_segment_with_a_live_payload_stays() {
     let mut store = open(&disk, &small());
     store.store(9, b"never replaced").unwrap();
     for byte in 1..=8 {
-        round(&mut store, byte);
+        round(&store, byte);
         store.create_snapshot().unwrap();
         if byte % 3 == 0 {
             drop(store);
@@ -133,7 +133,7 @@ fn s3_a_segment_with_a_live_payload_stays() {
     assert_eq!(get(&store, 9).unwrap(), b"never replaced");
     store.delete(9).unwrap();
     store.create_snapshot().unwrap();
-    round(&mut store, 9);
+    round(&store, 9);
     store.create_snapshot().unwrap();
     assert!(names(&disk.image(), Kind::Segment)[0].lsn > Lsn(1), "and goes with it");
     right(&store, 9);
@@ -151,12 +151,12 @@ fn damage(image: &mut Image, nth: usize) -> String {
 #[test]
 fn a_damaged_snapshot_falls_back_to_the_older_one_and_then_to_the_log() {
     let disk = TestDisk::default();
-    let mut store = open(&disk, &Options { snapshots_kept: 3, ..small() });
+    let store = open(&disk, &Options { snapshots_kept: 3, ..small() });
     for byte in 1..=2 {
-        round(&mut store, byte);
+        round(&store, byte);
         store.create_snapshot().unwrap();
     }
-    round(&mut store, 3);
+    round(&store, 3);
     drop(store);
     let mut image = disk.image();
     for (damaged, begins) in [(0, 6), (1, 3), (2, 0)] {
@@ -165,13 +165,13 @@ fn a_damaged_snapshot_falls_back_to_the_older_one_and_then_to_the_log() {
         let mut image = image.clone();
         (0..damaged).for_each(|nth| drop(damage(&mut image, nth)));
         let disk = TestDisk::of(&image);
-        let mut store = open(&disk, &Options { snapshots_kept: 3, ..small() });
+        let store = open(&disk, &Options { snapshots_kept: 3, ..small() });
         right(&store, 3);
         assert_eq!(store.report().snapshot, Lsn(begins));
         assert_eq!(store.report().replayed, 9 - begins);
         assert_eq!(store.report().damaged_snapshots, spoiled);
         // And the damaged ones are in nobody's way.
-        round(&mut store, 4);
+        round(&store, 4);
         assert_eq!(store.create_snapshot().unwrap(), Lsn(12));
         drop(store);
         right(&open(&disk, &small()), 4);
@@ -184,9 +184,9 @@ fn a_damaged_snapshot_falls_back_to_the_older_one_and_then_to_the_log() {
 #[test]
 fn a_gap_is_named() {
     let disk = TestDisk::default();
-    let mut store = open(&disk, &small());
+    let store = open(&disk, &small());
     for byte in 1..=4 {
-        round(&mut store, byte);
+        round(&store, byte);
         if byte == 2 {
             store.create_snapshot().unwrap();
         }
@@ -217,14 +217,14 @@ fn a_gap_is_named() {
 fn a_failed_temporary_file_poisons_nothing() {
     for kind in ["create", "write", "sync"] {
         let disk = TestDisk::default();
-        let mut store = open(&disk, &small());
-        round(&mut store, 1);
+        let store = open(&disk, &small());
+        round(&store, 1);
         let before = disk.image();
         disk.refuse(kind, ".tmp");
         let failed = store.create_snapshot();
         assert!(matches!(failed, Err(Error::Io { .. })), "{kind}: {failed:?}");
         assert_eq!(disk.image(), before, "{kind}: no leftovers");
-        round(&mut store, 2);
+        round(&store, 2);
         right(&store, 2);
         disk.heal();
         assert_eq!(store.create_snapshot().unwrap(), Lsn(6), "{kind}");
@@ -240,7 +240,7 @@ fn s4_a_failed_automatic_checkpoint_keeps_the_record() {
     for kind in ["create", "write", "sync"] {
         let disk = TestDisk::default();
         let options = Options { checkpoint_bytes: 100, auto_checkpoint: true, ..small() };
-        let mut store = open(&disk, &options);
+        let store = open(&disk, &options);
         disk.refuse(kind, ".tmp");
         for id in 1..=6 {
             let told = store.store(id, b"one").unwrap(); // a frame of 56 bytes
@@ -285,7 +285,7 @@ fn s4_a_checkpoint_that_poisons_acknowledges_nothing() {
             auto_checkpoint: true,
             ..options(durability)
         };
-        let mut store = open(&disk, &options);
+        let store = open(&disk, &options);
         store.store(1, b"one").unwrap();
         assert_eq!(snapshots(&disk), [1]);
         disk.refuse(kind, ending);
@@ -308,7 +308,7 @@ fn short_lives_make_a_snapshot_due_together() {
     let disk = TestDisk::default();
     let options = Options { checkpoint_bytes: 1000, auto_checkpoint: true, ..small() };
     for life in 0..60u8 {
-        let mut store = open(&disk, &options);
+        let store = open(&disk, &options);
         store.store(u64::from(life % 4), &[life; 100]).unwrap();
     }
     assert!(!snapshots(&disk).is_empty());

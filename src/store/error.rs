@@ -62,6 +62,13 @@ pub enum Error {
     /// The store was opened to read it. To write, open it with `PayloadStore::open`.
     #[error("the store was opened read-only")]
     ReadOnly,
+    /// The store was closed. Reading goes on; to write, open it again.
+    #[error("the store was closed: open it again")]
+    Closed,
+    /// The caller did not want to wait longer for the disk. The operation is *unknown*: it is on
+    /// its way, and the next `flush` that succeeds says that it is durable.
+    #[error("the disk took longer than the caller would wait: the operation is on its way")]
+    TimedOut,
     /// Another process has the store open. Try again when it is done.
     #[error("another process has the store open")]
     Locked,
@@ -85,6 +92,17 @@ impl Error {
         move |source| match source.kind() {
             io::ErrorKind::WouldBlock => Error::Locked,
             _ => Error::Io { op, file, source },
+        }
+    }
+
+    /// The same again, for callers whose work another one did.
+    pub(crate) fn again(&self) -> Error {
+        match self {
+            Error::Io { op, file, source } => {
+                let source = io::Error::new(source.kind(), source.to_string());
+                Error::Io { op, file: file.clone(), source }
+            }
+            _ => Error::Poisoned,
         }
     }
 

@@ -4,9 +4,10 @@
 //! - X1: the live count of a slot is the number of positions that point into it.
 
 use crate::format::Lsn;
-use crate::format::entry::Entry;
+use crate::format::entry;
 use crate::log::Slot;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Where a live payload's entry stands.
@@ -48,7 +49,7 @@ impl Hasher for IdHasher {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     map: HashMap<u64, Position, BuildHasherDefault<IdHasher>>,
     pub(crate) slots: Vec<Slot>,
@@ -87,7 +88,7 @@ impl Index {
     }
 
     /// The entry of record `lsn` that stands at `offset` of `slot` is now the newest of its id.
-    pub(crate) fn apply(&mut self, entry: &Entry<'_>, lsn: Lsn, slot: u32, offset: u32) {
+    pub(crate) fn apply(&mut self, entry: &entry::Entry<'_>, lsn: Lsn, slot: u32, offset: u32) {
         match entry.bytes {
             Some(bytes) => {
                 let length = bytes.len() as u32;
@@ -95,6 +96,29 @@ impl Index {
             }
             None => self.remove(entry.id),
         }
+    }
+
+    /// A change of this life, unless a later one of the same id is there already.
+    pub(crate) fn change(&mut self, id: u64, position: Position) {
+        if position.length == Position::DELETED {
+            if self.get(id).is_some_and(|old| old.lsn < position.lsn) {
+                self.remove(id);
+            }
+            return;
+        }
+        match self.map.entry(id) {
+            Entry::Vacant(place) => {
+                place.insert(position);
+            }
+            Entry::Occupied(mut place) => {
+                if place.get().lsn > position.lsn {
+                    return;
+                }
+                let old = place.insert(position);
+                self.slots[old.slot as usize].live -= 1;
+            }
+        }
+        self.slots[position.slot as usize].live += 1;
     }
 
     /// Applies changes in order and empties the list; `expected` is how many more there may be, as
@@ -135,6 +159,7 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::entry::Entry;
 
     /// Runs of ids stay together, and no stride makes them gather: no sixteen places in a row are
     /// where many more than sixteen of as many ids as there are places want to be.

@@ -26,6 +26,7 @@
 mod dump;
 mod error;
 pub mod format;
+mod group_commit;
 mod index;
 pub mod inspect;
 mod inspection;
@@ -47,6 +48,8 @@ mod reader_tests;
 mod recovery_tests;
 #[cfg(test)]
 mod test_disk;
+#[cfg(test)]
+mod threads_tests;
 #[cfg(test)]
 mod writer_tests;
 

@@ -9,15 +9,20 @@ use crate::error::{Error, Result};
 use crate::format::Lsn;
 use crate::format::entry::Entry;
 use crate::format::name::Name;
+use crate::group_commit::{Gathered, GroupCommit};
 use crate::index::{Index, Position};
 use crate::limits::{ENTRY_HEADER, PAYLOAD_SIZE_MAX, SEGMENT_SIZE_MAX};
-use crate::log::writer::Writer;
 use crate::positions::Positions;
 use crate::recovery::{Recovered, RecoveryReport, look, recover};
-use highwater_vfs::{Vfs, read_full_at};
+use crate::sync::{self, Mutex, RwLock};
+use checkpoint::Checkpoints;
+use highwater_vfs::{File, Vfs, read_full_at};
+use log::PayloadLog;
 use std::sync::Arc;
+use std::time::Duration;
 
 mod checkpoint;
+mod log;
 
 /// What `Ok` means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -65,6 +70,10 @@ pub struct Options {
     /// Whether a store or delete that makes a snapshot due also writes it. That may fail without
     /// taking back the operation: see [`checkpoint_error`](PayloadStore::checkpoint_error).
     pub auto_checkpoint: bool,
+    /// How long an operation waits for each of the two syncs of other callers that it may have to
+    /// wait for, before it answers [`Error::TimedOut`]; `None`, the default, for as long as it
+    /// takes. A caller that does the work itself waits for the disk whatever it takes.
+    pub patience: Option<Duration>,
 }
 
 impl Default for Options {
@@ -75,30 +84,53 @@ impl Default for Options {
             snapshots_kept: 2,
             checkpoint_bytes: 10 << 20,
             auto_checkpoint: true,
+            patience: None,
         }
     }
 }
 
 /// A store of payloads by id. See the [crate] for an example.
 ///
+/// Any number of threads may use it at once: share it by reference, or in an `Arc`. Callers who
+/// wait for the disk at the same time share one sync. A reader waits for no writer and no sync: it
+/// sees what is durable (in mode `Fsync`), or what was stored last (in the others).
+///
 /// After a failed write or sync it refuses all further work ([`Error::Poisoned`]) but reading.
+///
+/// ```
+/// use highwater::{Options, PayloadStore};
+/// # let dir = std::env::temp_dir().join(format!("highwater-threads-{}", std::process::id()));
+/// # std::fs::create_dir_all(&dir)?;
+/// let disk = std::sync::Arc::new(highwater_vfs::OsFs::open(&dir)?);
+/// let store = PayloadStore::open(disk, Options::default())?;
+/// std::thread::scope(|scope| {
+///     for id in 0..4 {
+///         let store = &store;
+///         scope.spawn(move || store.store(id, b"x").expect("a disk that works"));
+///     }
+/// });
+/// assert_eq!(store.len(), 4);
+/// # drop(store);
+/// # std::fs::remove_dir_all(&dir)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct PayloadStore {
     vfs: Arc<dyn Vfs>,
     options: Options,
-    index: Index,
-    writer: Writer,
     report: RecoveryReport,
-    snapshots: Vec<Name>,
-    obsolete: Vec<Name>,
-    /// The LSN of this life's newest snapshot.
-    snapshot: Option<Lsn>,
-    /// The slot of the segment being written.
-    slot: u32,
-    /// Why the last automatic checkpoint failed.
-    checkpoint_error: Option<Error>,
-    /// The log growth at which the next automatic one is tried.
-    retry_at: u64,
+    positions: Positions,
+    index: sync::Arc<RwLock<Index>>,
+    log: GroupCommit<PayloadLog>,
+    /// Locked before the log, and that before the index.
+    checkpoints: Mutex<Checkpoints>,
+}
+
+/// Where a payload stands.
+struct Place {
+    position: Position,
+    segment: Name,
+    file: Option<Arc<dyn File>>,
 }
 
 impl PayloadStore {
@@ -128,27 +160,16 @@ impl PayloadStore {
     }
 
     fn new(vfs: Arc<dyn Vfs>, options: Options, recovered: Recovered) -> PayloadStore {
-        let Recovered { growth, index, writer, report, snapshots, obsolete } = recovered;
-        let slot = index.slots.len().saturating_sub(1) as u32;
+        let Recovered { index, writer, report, snapshots, obsolete } = recovered;
+        let positions = writer.positions.clone();
         if let Some(newest) = snapshots.first() {
-            writer.positions.publish_snapshot(newest.lsn);
+            // Short lives would never make a snapshot due if each began to count at 0.
+            positions.publish_snapshot(newest.lsn, writer.growth);
         }
-        // Short lives would never make a snapshot due if each began to count at 0.
-        writer.positions.publish_appended(writer.appended, growth);
-        let (snapshot, checkpoint_error, retry_at) = (None, None, 0);
-        PayloadStore {
-            vfs,
-            options,
-            index,
-            writer,
-            report,
-            snapshots,
-            obsolete,
-            snapshot,
-            slot,
-            checkpoint_error,
-            retry_at,
-        }
+        let index = sync::Arc::new(RwLock::new(index));
+        let log = GroupCommit::new(PayloadLog::new(writer, sync::Arc::clone(&index)));
+        let checkpoints = Mutex::new(Checkpoints::new(snapshots, obsolete));
+        PayloadStore { vfs, options, report, positions, index, log, checkpoints }
     }
 
     /// What recovery found and did.
@@ -160,8 +181,10 @@ impl PayloadStore {
     ///
     /// # Errors
     /// [`Error::TooLarge`]: nothing happened. [`Error::Io`]: the operation is unknown, the store
-    /// poisoned. [`Error::Poisoned`].
-    pub fn store(&mut self, id: u64, bytes: &[u8]) -> Result<Ack> {
+    /// poisoned; the caller that did the work for this one may have been another.
+    /// [`Error::Poisoned`], [`Error::Closed`]: nothing happened. [`Error::TimedOut`]: it is on its
+    /// way.
+    pub fn store(&self, id: u64, bytes: &[u8]) -> Result<Ack> {
         self.commit(&[Entry { id, bytes: Some(bytes) }], false)
     }
 
@@ -170,7 +193,7 @@ impl PayloadStore {
     ///
     /// # Errors
     /// As [`store`](PayloadStore::store).
-    pub fn store_batch(&mut self, items: &[(u64, &[u8])]) -> Result<Ack> {
+    pub fn store_batch(&self, items: &[(u64, &[u8])]) -> Result<Ack> {
         self.batch(items, false)
     }
 
@@ -179,13 +202,13 @@ impl PayloadStore {
     ///
     /// # Errors
     /// As [`store`](PayloadStore::store).
-    pub fn store_batch_deferred(&mut self, items: &[(u64, &[u8])]) -> Result<Ack> {
+    pub fn store_batch_deferred(&self, items: &[(u64, &[u8])]) -> Result<Ack> {
         self.batch(items, true)
     }
 
-    fn batch(&mut self, items: &[(u64, &[u8])], deferred: bool) -> Result<Ack> {
+    fn batch(&self, items: &[(u64, &[u8])], deferred: bool) -> Result<Ack> {
         if items.is_empty() {
-            return self.acknowledge(deferred);
+            return self.ask(self.level(deferred));
         }
         let entry = |&(id, bytes)| Entry { id, bytes: Some(bytes) };
         let entries: Vec<Entry<'_>> = items.iter().map(entry).collect();
@@ -196,15 +219,31 @@ impl PayloadStore {
     ///
     /// # Errors
     /// As [`store`](PayloadStore::store).
-    pub fn delete(&mut self, id: u64) -> Result<Option<Ack>> {
-        self.writer.check()?;
-        if self.index.get(id).is_none() {
-            return Ok(None);
-        }
-        self.commit(&[Entry { id, bytes: None }], false).map(Some)
+    pub fn delete(&self, id: u64) -> Result<Option<Ack>> {
+        let (entry, level) = (Entry { id, bytes: None }, self.level(false));
+        let lsn = self.log.commit(self.options.patience, |log| {
+            log.writer.check()?;
+            let there = match log.pending(id) {
+                None => self.contains(id),
+                // Somebody else's delete: that there is nothing is true when that one is.
+                Some(false) => return Ok(Gathered::Wait(None)),
+                Some(true) => true,
+            };
+            if !there {
+                return Ok(Gathered::Done(None));
+            }
+            Ok(match log.append(&[entry], entry.size(), level)? {
+                Gathered::Done(lsn) => Gathered::Done(Some(lsn)),
+                Gathered::Wait(lsn) => Gathered::Wait(Some(lsn)),
+                Gathered::Full => Gathered::Full,
+            })
+        })?;
+        let Some(lsn) = lsn else { return Ok(None) };
+        self.checkpoint_if_due()?;
+        Ok(Some(Ack { lsn, level }))
     }
 
-    fn commit(&mut self, entries: &[Entry<'_>], deferred: bool) -> Result<Ack> {
+    fn commit(&self, entries: &[Entry<'_>], deferred: bool) -> Result<Ack> {
         let mut size = 0u64;
         for entry in entries {
             let length = entry.bytes.map_or(0, <[u8]>::len) as u64;
@@ -218,49 +257,25 @@ impl PayloadStore {
                 return Err(Error::TooLarge { what: "the batch", size, limit });
             }
         }
-        let appended = self.writer.append(size as usize, |lsn, out| {
-            entries.iter().for_each(|entry| entry.encode(lsn, out));
-        })?;
-        if appended.fresh {
-            self.begin_slot();
-        }
-        let ack = self.acknowledge(deferred)?;
-        let mut offset = appended.payload;
-        for entry in entries {
-            self.index.apply(entry, appended.lsn, self.slot, offset as u32); // S1
-            offset += entry.size() as u64;
-        }
-        self.index.slots[self.slot as usize].last = appended.lsn;
+        let level = self.level(deferred);
+        let patience = self.options.patience;
+        let lsn = self.log.commit(patience, |log| log.append(entries, size as usize, level))?;
         self.checkpoint_if_due()?;
-        Ok(Ack { lsn: appended.lsn, ..ack })
+        Ok(Ack { lsn, level })
     }
 
-    fn begin_slot(&mut self) {
-        let active = self.writer.active.as_ref().expect("a frame has a segment");
-        let (first, epoch, file) = (active.first, active.epoch, Arc::clone(&active.file));
-        self.slot = self.index.slot(first, epoch);
-        let slot = &mut self.index.slots[self.slot as usize];
-        (slot.file, slot.present) = (Some(file), true);
+    /// What the mode asks for before an `Ok`.
+    fn level(&self, deferred: bool) -> Level {
+        match (self.options.durability, deferred) {
+            (Durability::Fsync, false) => Level::Durable,
+            (Durability::FlushOnly, false) => Level::Flushed,
+            _ => Level::Buffered,
+        }
     }
 
-    /// Does what the mode asks for before an `Ok`.
-    fn acknowledge(&mut self, deferred: bool) -> Result<Ack> {
-        self.writer.check()?;
-        let level = match (self.options.durability, deferred) {
-            (Durability::Fsync, false) => {
-                self.writer.sync()?;
-                Level::Durable
-            }
-            (Durability::FlushOnly, false) => {
-                self.writer.write_out()?;
-                Level::Flushed
-            }
-            _ => {
-                self.writer.write_out_if_full()?;
-                Level::Buffered
-            }
-        };
-        Ok(Ack { lsn: self.writer.appended, level })
+    fn ask(&self, level: Level) -> Result<Ack> {
+        let lsn = self.log.commit(self.options.patience, |log| log.ask(level))?;
+        Ok(Ack { lsn, level })
     }
 
     /// The payload of `id`, read from the log and verified (S2).
@@ -279,19 +294,15 @@ impl PayloadStore {
     /// As [`retrieve`](PayloadStore::retrieve).
     pub fn retrieve_into(&self, id: u64, bytes: &mut Vec<u8>) -> Result<bool> {
         bytes.clear();
-        let Some(position) = self.index.get(id) else { return Ok(false) };
-        let slot = &self.index.slots[position.slot as usize];
+        let Some(place) = self.place(id) else { return Ok(false) };
+        let Place { position, segment, .. } = place;
         let size = ENTRY_HEADER + position.length as usize;
         let offset = u64::from(position.offset);
-        let active = self.writer.active.as_ref().filter(|a| a.epoch == slot.epoch);
-        if let Some(active) = active.filter(|a| offset >= a.written) {
-            let from = (offset - active.written) as usize;
-            bytes.extend_from_slice(&self.writer.buffer[from..from + size]);
-        } else {
+        if position.lsn <= self.positions.written() || !self.read_unwritten(&place, size, bytes) {
             bytes.resize(size, 0);
-            let file = slot.file.as_ref().expect("a segment with live payloads is open");
-            let read = read_full_at(&**file, bytes, offset);
-            let read = read.map_err(Error::io("read", &slot.name()))?;
+            let file = place.file.expect("a segment with live payloads is open");
+            let read = read_full_at(&*file, bytes, offset);
+            let read = read.map_err(|e| Error::io("read", &segment.text())(e))?;
             bytes.truncate(read);
         }
         // S2: whatever the bytes came from.
@@ -303,20 +314,39 @@ impl PayloadStore {
             let expected = format!("the payload of id {id} (LSN {})", position.lsn);
             let actual = "bytes that do not match their checksum";
             bytes.clear();
-            return Err(Error::corrupt(slot.name(), offset, expected, actual));
+            return Err(Error::corrupt(segment.text(), offset, expected, actual));
         }
         bytes.drain(..ENTRY_HEADER);
         Ok(true)
     }
 
+    fn place(&self, id: u64) -> Option<Place> {
+        let index = self.index.read();
+        let position = index.get(id)?;
+        let slot = &index.slots[position.slot as usize];
+        let segment = Name::segment(slot.first, slot.epoch);
+        Some(Place { position, segment, file: slot.file.clone() })
+    }
+
+    /// Bytes that are still in the writer's memory: only for them a reader takes its lock, which
+    /// is not held during a sync.
+    #[cold]
+    fn read_unwritten(&self, place: &Place, size: usize, bytes: &mut Vec<u8>) -> bool {
+        let offset = u64::from(place.position.offset);
+        self.log.with(|log| {
+            let found = log.writer.unwritten(place.segment.epoch, offset, size);
+            found.map(|found| bytes.extend_from_slice(found)).is_some()
+        })
+    }
+
     /// All ids, in ascending order.
     pub fn ids(&self) -> Vec<u64> {
-        self.index.ids()
+        self.index.read().ids()
     }
 
     /// The number of payloads.
     pub fn len(&self) -> usize {
-        self.index.len()
+        self.index.read().len()
     }
 
     /// Whether there is no payload.
@@ -326,30 +356,35 @@ impl PayloadStore {
 
     /// Whether `id` has a payload.
     pub fn contains(&self, id: u64) -> bool {
-        self.index.get(id).is_some()
+        self.index.read().get(id).is_some()
     }
 
     /// Makes everything durable that was stored, in every mode.
     ///
     /// # Errors
-    /// [`Error::Io`]: what was not durable is unknown, the store poisoned. [`Error::Poisoned`].
-    pub fn flush(&mut self) -> Result<Ack> {
-        self.writer.sync()?;
-        Ok(Ack { lsn: self.writer.appended, level: Level::Durable })
+    /// [`Error::Io`]: what was not durable is unknown, the store poisoned. [`Error::Poisoned`],
+    /// [`Error::Closed`], [`Error::TimedOut`].
+    pub fn flush(&self) -> Result<Ack> {
+        self.ask(Level::Durable)
     }
 
     /// A view of the log's positions that other threads may read.
     pub fn positions(&self) -> Positions {
-        self.writer.positions.clone()
+        self.positions.clone()
     }
 
-    /// Makes everything durable and states a clean shutdown, so that the next open copies nothing.
-    /// Dropping the store instead loses nothing that was acknowledged.
+    /// Makes everything durable and states a clean shutdown, so that the next open copies nothing;
+    /// from then on every operation that changes something answers [`Error::Closed`]. Those under
+    /// way are finished first. Dropping the store instead loses nothing that was acknowledged.
     ///
     /// # Errors
     /// As [`flush`](PayloadStore::flush).
-    pub fn close(mut self) -> Result<()> {
-        if self.writer.reads_only() { Ok(()) } else { self.writer.mark() }
+    pub fn close(&self) -> Result<()> {
+        if self.log.with(|log| log.writer.reads_only()) {
+            return Ok(());
+        }
+        let _last = self.checkpoints.lock(); // one that is under way is finished first
+        self.log.alone(|log| log.writer.close())
     }
 
     /// The numbered invariants that can be checked from here.
@@ -357,12 +392,18 @@ impl PayloadStore {
     /// # Panics
     /// If one does not hold: that is a defect of the store.
     pub fn check_invariants(&self) {
-        self.index.check_invariants();
-        assert!(self.writer.durable <= self.writer.appended, "A1: durable beyond appended");
-        let held = |id: &u64| {
-            let Position { slot, lsn, .. } = self.index.get(*id).expect("an id of the index");
-            self.index.slots[slot as usize].file.is_some() && lsn <= self.writer.appended
-        };
-        assert!(self.ids().iter().all(held), "S1: an indexed entry is in the log");
+        self.log.with(|log| {
+            let (appended, durable) = (log.writer.appended, log.writer.durable);
+            assert!(durable <= appended, "A1: durable beyond appended");
+            let (durable, written) = (self.positions.durable(), self.positions.written());
+            assert!(durable <= written && written <= appended, "A1: written between them");
+            let index = self.index.read();
+            index.check_invariants();
+            let held = |id: u64| {
+                let Position { slot, lsn, .. } = index.get(id).expect("an id of the index");
+                index.slots[slot as usize].file.is_some() && lsn <= appended
+            };
+            assert!(index.ids().into_iter().all(held), "S1: an indexed entry is in the log");
+        });
     }
 }

@@ -27,7 +27,7 @@ fn ack(lsn: u64, level: Level) -> Ack {
 /// A store that has its first segment already, and the disk's calls forgotten.
 fn begun(durability: Durability) -> (TestDisk, PayloadStore) {
     let disk = TestDisk::default();
-    let mut store = open(&disk, &options(durability));
+    let store = open(&disk, &options(durability));
     store.store(1, b"first").unwrap();
     store.flush().unwrap();
     disk.calls();
@@ -36,7 +36,7 @@ fn begun(durability: Durability) -> (TestDisk, PayloadStore) {
 
 #[test]
 fn fsync_is_one_write_and_one_sync_an_operation() {
-    let (disk, mut store) = begun(Durability::Fsync);
+    let (disk, store) = begun(Durability::Fsync);
     assert_eq!(store.store(2, b"two").unwrap(), ack(2, Level::Durable));
     assert_eq!(disk.kinds(), "write log, sync log");
     let items: Vec<(u64, &[u8])> = (10..110).map(|id| (id, &b"of a batch"[..])).collect();
@@ -51,7 +51,7 @@ fn fsync_is_one_write_and_one_sync_an_operation() {
 
 #[test]
 fn flush_only_writes_and_does_not_sync() {
-    let (disk, mut store) = begun(Durability::FlushOnly);
+    let (disk, store) = begun(Durability::FlushOnly);
     assert_eq!(store.store(2, b"two").unwrap(), ack(2, Level::Flushed));
     assert_eq!(store.delete(2).unwrap(), Some(ack(3, Level::Flushed)));
     assert_eq!(disk.kinds(), "write log, write log");
@@ -63,7 +63,7 @@ fn flush_only_writes_and_does_not_sync() {
 
 #[test]
 fn none_stays_in_the_buffer_until_that_is_full() {
-    let (disk, mut store) = begun(Durability::None);
+    let (disk, store) = begun(Durability::None);
     assert_eq!(store.store(2, b"two").unwrap(), ack(2, Level::Buffered));
     assert_eq!(disk.kinds(), "");
     for id in 3..20 {
@@ -78,7 +78,7 @@ fn none_stays_in_the_buffer_until_that_is_full() {
 #[test]
 fn the_first_record_opens_a_segment_and_opening_a_store_opens_none() {
     let disk = TestDisk::default();
-    let mut store = open(&disk, &options(Durability::Fsync));
+    let store = open(&disk, &options(Durability::Fsync));
     assert_eq!(disk.kinds(), "");
     assert_eq!(store.flush().unwrap(), ack(0, Level::Durable));
     assert_eq!(store.create_snapshot().unwrap(), Lsn(0));
@@ -90,7 +90,7 @@ fn the_first_record_opens_a_segment_and_opening_a_store_opens_none() {
 #[test]
 fn deferred_records_are_visible_at_once_and_read_from_the_buffer() {
     for durability in [Durability::Fsync, Durability::FlushOnly, Durability::None] {
-        let (disk, mut store) = begun(durability);
+        let (disk, store) = begun(durability);
         let told = store.store_batch_deferred(&[(2, b"two"), (1, b"uno")]).unwrap();
         assert_eq!((told, disk.kinds().as_str()), (ack(2, Level::Buffered), ""));
         disk.reads();
@@ -107,7 +107,7 @@ fn deferred_records_are_visible_at_once_and_read_from_the_buffer() {
 
 #[test]
 fn deferred_records_become_durable_with_the_next_that_is() {
-    let (disk, mut store) = begun(Durability::Fsync);
+    let (disk, store) = begun(Durability::Fsync);
     store.store_batch_deferred(&[(2, b"two")]).unwrap();
     store.store_batch_deferred(&[(3, b"three")]).unwrap();
     assert_eq!(store.store(4, b"four").unwrap(), ack(4, Level::Durable));
@@ -117,7 +117,7 @@ fn deferred_records_become_durable_with_the_next_that_is() {
 
 #[test]
 fn in_a_batch_the_later_of_two_counts() {
-    let (disk, mut store) = begun(Durability::Fsync);
+    let (disk, store) = begun(Durability::Fsync);
     store.store_batch(&[(2, b"old"), (3, b""), (2, b"new")]).unwrap();
     let check = |store: &PayloadStore| {
         assert_eq!(get(store, 2).unwrap(), b"new");
@@ -132,7 +132,7 @@ fn in_a_batch_the_later_of_two_counts() {
 
 #[test]
 fn delete_of_a_missing_id_logs_nothing() {
-    let (disk, mut store) = begun(Durability::Fsync);
+    let (disk, store) = begun(Durability::Fsync);
     assert_eq!(store.delete(2).unwrap(), None);
     assert_eq!((disk.kinds().as_str(), store.positions().appended()), ("", Lsn(1)));
     store.delete(1).unwrap().unwrap();
@@ -144,7 +144,7 @@ fn delete_of_a_missing_id_logs_nothing() {
 
 #[test]
 fn what_is_too_large_changes_nothing() {
-    let (disk, mut store) = begun(Durability::Fsync);
+    let (disk, store) = begun(Durability::Fsync);
     let before = disk.image();
     let huge = vec![0; PAYLOAD_SIZE_MAX as usize + 1];
     let largest = &huge[1..];
@@ -172,7 +172,7 @@ fn what_is_too_large_changes_nothing() {
 #[test]
 fn s1_a_record_that_failed_is_not_visible() {
     for kind in ["write", "sync"] {
-        let (disk, mut store) = begun(Durability::Fsync);
+        let (disk, store) = begun(Durability::Fsync);
         store.store_batch_deferred(&[(2, b"deferred")]).unwrap();
         disk.refuse(kind, ".log");
         assert!(matches!(store.store_batch(&[(1, b"uno"), (3, b"x")]), Err(Error::Io { .. })));
@@ -185,7 +185,7 @@ fn s1_a_record_that_failed_is_not_visible() {
 
 #[test]
 fn s2_a_payload_is_verified_whenever_it_is_read() {
-    let (disk, mut store) = begun(Durability::Fsync);
+    let (disk, store) = begun(Durability::Fsync);
     store.store(2, b"two").unwrap();
     let name = disk.image().keys().next().unwrap().clone();
     let file = highwater_vfs::Vfs::open(&disk, name.as_ref(), highwater_vfs::OpenMode::Write);
@@ -207,7 +207,7 @@ fn growth_asks_for_a_checkpoint_and_writes_it() {
     let disk = TestDisk::default();
     let durability = Durability::Fsync;
     let mut by_hand = Options { checkpoint_bytes: 200, ..options(durability) };
-    let mut store = open(&disk, &by_hand);
+    let store = open(&disk, &by_hand);
     let positions = store.positions();
     for (id, due) in [(1, false), (2, false), (3, true), (4, true)] {
         store.store(id, &[1; 24]).unwrap(); // a frame of 72 bytes
@@ -218,7 +218,7 @@ fn growth_asks_for_a_checkpoint_and_writes_it() {
     assert_eq!((positions.snapshot(), positions.growth()), (Lsn(4), 0));
     drop(store);
     by_hand.auto_checkpoint = true;
-    let mut store = open(&disk, &by_hand);
+    let store = open(&disk, &by_hand);
     disk.calls();
     let snapshots =
         |disk: &TestDisk| disk.calls().iter().filter(|c| c.starts_with("rename")).count();

@@ -18,7 +18,7 @@ fn read_only_shows_what_an_open_would_recover() {
         let bytes = image.get_mut(&name).unwrap();
         bytes.truncate(bytes.len() - usize::from(cut > 0));
         let disk = TestDisk::of(&image);
-        let mut reader = PayloadStore::open_read_only(disk.vfs()).unwrap();
+        let reader = PayloadStore::open_read_only(disk.vfs()).unwrap();
         reader.check_invariants();
         let shown: Vec<_> = reader.ids().into_iter().map(|id| (id, get(&reader, id))).collect();
         let report = reader.report().clone();

@@ -23,7 +23,7 @@ fn of(image: &Image) -> (TestDisk, PayloadStore) {
 /// A log of `count` records that was not closed.
 pub(crate) fn unclosed(count: u64) -> Image {
     let disk = TestDisk::default();
-    let mut store = open(&disk, &fsync());
+    let store = open(&disk, &fsync());
     (1..=count).for_each(|id| store.store(id, &[id as u8; 8]).map(drop).unwrap());
     drop(store);
     disk.image()
@@ -37,7 +37,7 @@ pub(crate) fn only(image: &Image) -> (&String, &Vec<u8>) {
 #[test]
 fn after_a_clean_close_nothing_is_copied() {
     let disk = TestDisk::default();
-    let mut store = open(&disk, &fsync());
+    let store = open(&disk, &fsync());
     store.store(1, b"one").unwrap();
     disk.calls();
     store.close().unwrap();
@@ -77,7 +77,7 @@ fn r8_a_later_epoch_overrides() {
     let (old, bytes) = only(&image);
     let mut torn = image.clone();
     torn.get_mut(old).unwrap().truncate(bytes.len() - 1);
-    let (disk, mut store) = of(&torn);
+    let (disk, store) = of(&torn);
     assert_eq!(store.report().last, Lsn(2));
     store.store(3, b"the new LSN 3").unwrap();
     drop(store);
@@ -113,12 +113,12 @@ fn r10_the_newest_epoch_stays_in_a_name() {
         assert!(disk.image().keys().all(|name| Name::parse(name).unwrap().epoch != 9));
     }
     let disk = TestDisk::default();
-    let mut store = open(&disk, &fsync());
+    let store = open(&disk, &fsync());
     store.store(1, b"one").unwrap();
     store.close().unwrap();
     let mut image = disk.image();
     image.insert(unfinished.clone(), Vec::new());
-    let (disk, mut store) = of(&image);
+    let (disk, store) = of(&image);
     assert_eq!(store.report().removed, Vec::<String>::new(), "R10");
     assert_eq!(disk.image(), image);
     store.store(2, b"two").unwrap();
@@ -225,7 +225,7 @@ fn the_number_of_files_is_bounded() {
         let disk = TestDisk::of(&unclosed(3));
         let mut most = 0;
         for life in 0..200u64 {
-            let mut store = open(&disk, &fsync());
+            let store = open(&disk, &fsync());
             if work {
                 store.store(1 + life % 3, &life.to_le_bytes()).unwrap();
             }

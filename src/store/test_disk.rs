@@ -5,7 +5,7 @@ use highwater_vfs::{File, OpenMode, Vfs};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 pub(crate) type Image = BTreeMap<String, Vec<u8>>;
 type Contents = Arc<Mutex<Vec<u8>>>;
@@ -21,9 +21,27 @@ struct State {
     reads: usize,
 }
 
+/// Where calls of one kind, on names with one ending, are held up.
+#[derive(Debug, Default)]
+struct Gate {
+    shut: Mutex<(Option<(&'static str, &'static str)>, bool)>,
+    changed: Condvar,
+}
+
+impl Gate {
+    fn pass(&self, kind: &str, name: &str) {
+        let mut shut = self.shut.lock().unwrap();
+        while shut.0.is_some_and(|(k, end)| k == kind && name.ends_with(end)) {
+            shut.1 = true;
+            self.changed.notify_all();
+            shut = self.changed.wait(shut).unwrap();
+        }
+    }
+}
+
 /// A clone is another handle to the same disk.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct TestDisk(Arc<Mutex<State>>);
+pub(crate) struct TestDisk(Arc<Mutex<State>>, Arc<Gate>);
 
 impl TestDisk {
     pub(crate) fn of(image: &Image) -> TestDisk {
@@ -79,6 +97,22 @@ impl TestDisk {
         (state.failing, state.refused) = (None, None);
     }
 
+    /// From now on calls of a kind on names with an ending wait.
+    pub(crate) fn hold(&self, kind: &'static str, ending: &'static str) {
+        *self.1.shut.lock().unwrap() = (Some((kind, ending)), false);
+    }
+
+    /// Waits until somebody waits there.
+    pub(crate) fn held(&self) {
+        let shut = self.1.shut.lock().unwrap();
+        drop(self.1.changed.wait_while(shut, |shut| !shut.1).unwrap());
+    }
+
+    pub(crate) fn release(&self) {
+        *self.1.shut.lock().unwrap() = (None, false);
+        self.1.changed.notify_all();
+    }
+
     pub(crate) fn reads(&self) -> usize {
         std::mem::take(&mut self.lock().reads)
     }
@@ -88,6 +122,7 @@ impl TestDisk {
     }
 
     fn call(&self, kind: &'static str, name: &str) -> io::Result<MutexGuard<'_, State>> {
+        self.1.pass(kind, name);
         let mut state = self.lock();
         let nth = state.calls.len();
         state.calls.push(format!("{kind} {name}"));

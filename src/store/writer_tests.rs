@@ -23,7 +23,7 @@ fn small(durability: Durability) -> Options {
 fn l4_rotation_syncs_in_every_mode() {
     for durability in MODES {
         let disk = TestDisk::default();
-        let mut store = open(&disk, &small(durability));
+        let store = open(&disk, &small(durability));
         for id in 1..=12 {
             store.store(id, &[id as u8; 24]).unwrap(); // three to a segment
         }
@@ -50,7 +50,7 @@ fn l4_rotation_syncs_in_every_mode() {
 #[test]
 fn a_record_larger_than_a_segment_has_one_to_itself() {
     let disk = TestDisk::default();
-    let mut store = open(&disk, &small(Durability::Fsync));
+    let store = open(&disk, &small(Durability::Fsync));
     let large = vec![9; 5000];
     store.store(1, b"one").unwrap();
     store.store(2, &large).unwrap();
@@ -66,7 +66,7 @@ fn a_record_larger_than_a_segment_has_one_to_itself() {
 #[test]
 fn l3_statements_follow_the_syncs() {
     let disk = TestDisk::default();
-    let mut store = open(&disk, &small(Durability::Fsync));
+    let store = open(&disk, &small(Durability::Fsync));
     store.store(1, b"one").unwrap();
     store.store_batch_deferred(&[(2, b"two")]).unwrap();
     store.store_batch_deferred(&[(3, b"three")]).unwrap();
@@ -98,7 +98,7 @@ fn l1_a_life_leaves_the_files_of_others_alone() {
     let mut epochs_before = 0;
     for life in 0..6 {
         disk.calls();
-        let mut store = open(&disk, &small(Durability::Fsync));
+        let store = open(&disk, &small(Durability::Fsync));
         store.store(life, b"life").unwrap();
         store.store_batch_deferred(&[(life, b"deferred")]).unwrap();
         if life % 2 == 0 {
@@ -126,7 +126,7 @@ fn state(store: &PayloadStore) -> State {
 }
 
 /// One operation of the fixed workload; what it does to the state, and to the store.
-fn act(nth: u64, store: &mut PayloadStore, state: &mut State) -> Result<bool, Error> {
+fn act(nth: u64, store: &PayloadStore, state: &mut State) -> Result<bool, Error> {
     let value = vec![nth as u8; 10 + nth as usize];
     if nth % 5 == 4 {
         store.create_snapshot()?;
@@ -154,10 +154,10 @@ fn act(nth: u64, store: &mut PayloadStore, state: &mut State) -> Result<bool, Er
 /// Runs the workload until a call fails: the states after each operation, how many of them are
 /// acknowledged durable, and the store.
 fn run(disk: &TestDisk, options: &Options) -> (Vec<State>, usize, PayloadStore, bool) {
-    let mut store = open(disk, options);
+    let store = open(disk, options);
     let (mut states, mut acknowledged, mut last) = (vec![State::new()], 0, State::new());
     for nth in 0..20 {
-        let result = act(nth, &mut store, &mut last);
+        let result = act(nth, &store, &mut last);
         states.push(last.clone());
         match result {
             Ok(true) => acknowledged = states.len() - 1,
@@ -169,7 +169,7 @@ fn run(disk: &TestDisk, options: &Options) -> (Vec<State>, usize, PayloadStore, 
 }
 
 /// Everything but reading answers `Poisoned` (L5).
-fn poisoned(store: &mut PayloadStore) {
+fn poisoned(store: &PayloadStore) {
     let refused = |result: Result<(), Error>| assert!(matches!(result, Err(Error::Poisoned)));
     refused(store.store(1, b"one").map(drop));
     refused(store.store_batch(&[(1, b"one")]).map(drop));
@@ -196,7 +196,7 @@ fn l5_every_call_fails_in_turn() {
     for (nth, call) in calls.iter().enumerate() {
         let disk = TestDisk::default();
         disk.fail(nth);
-        let (states, acknowledged, mut store, failed) = run(&disk, &options);
+        let (states, acknowledged, store, failed) = run(&disk, &options);
         assert!(failed, "{call}");
         *kinds.entry(call.split(' ').next().unwrap().into()).or_default() += 1;
         let shown = state(&store);
@@ -212,7 +212,7 @@ fn l5_every_call_fails_in_turn() {
         }
         disk.heal();
         disk.calls();
-        poisoned(&mut store);
+        poisoned(&store);
         assert_eq!(disk.kinds(), "", "L5: {call}");
         assert_eq!(state(&store), shown, "reading goes on");
         assert!(matches!(store.close(), Err(Error::Poisoned)));
@@ -232,7 +232,7 @@ fn l5_every_call_fails_in_turn() {
 fn close_fails_in_turn() {
     for nth in 0..3 {
         let disk = TestDisk::default();
-        let mut store = open(&disk, &small(Durability::FlushOnly));
+        let store = open(&disk, &small(Durability::FlushOnly));
         store.store(1, b"one").unwrap();
         disk.fail(nth);
         let closed = store.close(); // sync; write, sync of the mark

@@ -51,7 +51,7 @@ fn options() -> Options {
 /// Appends to `ids` ids in turn: the index of few stays in the processor's cache.
 fn append_ours(ids: u64) -> u64 {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let mut store = PayloadStore::open(disk(&dir), options()).expect("a new store");
+    let store = PayloadStore::open(disk(&dir), options()).expect("a new store");
     let payload = [7; SIZE];
     for id in 0..RECORDS {
         store.store(id % ids, black_box(&payload)).expect("a store");
@@ -109,7 +109,7 @@ fn reopen() {
     let (ours, raw) =
         (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("one"));
     let (ours_disk, raw_disk) = (disk(&ours), disk(&raw));
-    let mut store = PayloadStore::open(Arc::clone(&ours_disk), options()).expect("a new store");
+    let store = PayloadStore::open(Arc::clone(&ours_disk), options()).expect("a new store");
     for id in 0..RECORDS {
         store.store(id, &[7; SIZE]).expect("a store");
     }

@@ -144,7 +144,7 @@ fn outcome(damaged: &Image, states: &[State], options: &Options) -> Outcome {
     let report = store.report().clone();
     drop(store);
     // P7: once decided, decided for good. P8: and it goes on.
-    let mut again = open(&fs, options).unwrap();
+    let again = open(&fs, options).unwrap();
     assert_eq!(again.report().last, report.last);
     assert_eq!(state(&again), states[last as usize]);
     again.store(99, b"after the damage").unwrap();

@@ -10,7 +10,7 @@ use std::path::Path;
 /// A closed store of one record.
 fn seven() -> SimFs {
     let fs = SimFs::new(Model::Posix);
-    let mut store = open(&fs, &Options::default()).unwrap();
+    let store = open(&fs, &Options::default()).unwrap();
     store.store(7, b"seven").unwrap();
     store.close().unwrap();
     fs
@@ -40,7 +40,7 @@ fn the_example_of_the_format_page() {
 fn everything() -> Image {
     let options = Options { durability: Durability::Fsync, ..options(200) };
     let fs = SimFs::new(Model::Posix);
-    let mut store = open(&fs, &options).unwrap();
+    let store = open(&fs, &options).unwrap();
     for (id, bytes) in [(1, "one"), (2, "two"), (3, "three")] {
         store.store(id, bytes.as_bytes()).unwrap();
     }
@@ -54,7 +54,7 @@ fn everything() -> Image {
     let size = torn[&last].len();
     torn.get_mut(&last).unwrap().truncate(size - 4);
     let fs = disk(&torn);
-    let mut store = open(&fs, &options).unwrap();
+    let store = open(&fs, &options).unwrap();
     store.store(5, b"five").unwrap();
     store.store(6, b"six").unwrap();
     store.create_snapshot().unwrap();

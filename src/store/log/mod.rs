@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A segment that the index may point into.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Slot {
     pub(crate) first: Lsn,
     pub(crate) epoch: u32,

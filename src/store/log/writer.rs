@@ -9,6 +9,8 @@
 //! - L4: the next segment is created only after the one before it is durable to its end, in every
 //!   mode: so the existence of bytes in it never runs ahead of the log.
 //! - L5: after a failed write, sync, create or directory sync nothing is written any more.
+//! - L6: what was appended and is not written stands in the buffer or in the batch that is on its
+//!   way, and can be read there.
 
 use crate::error::{Error, Result};
 use crate::format::Lsn;
@@ -28,10 +30,12 @@ use std::sync::Arc;
 pub(crate) struct Active {
     pub(crate) first: Lsn,
     pub(crate) epoch: u32,
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) file: Arc<dyn File>,
-    /// Where the buffer's first byte belongs; all before it is written.
+    /// All before it is written.
     pub(crate) written: u64,
+    /// Where the buffer's first byte belongs: behind what is on its way.
+    taken: u64,
 }
 
 #[derive(Debug)]
@@ -40,9 +44,15 @@ pub(crate) struct Writer {
     segment_size: u64,
     pub(crate) positions: Positions,
     pub(crate) active: Option<Active>,
-    pub(crate) buffer: Vec<u8>,
+    buffer: Vec<u8>,
+    /// What is being written; after a failure, what was not.
+    on_its_way: Option<Arc<Vec<u8>>>,
+    /// The memory of the last batch, for the next one.
+    spare: Vec<u8>,
     pub(crate) appended: Lsn,
     pub(crate) durable: Lsn,
+    /// Bytes appended since the last snapshot.
+    pub(crate) growth: u64,
     /// The epoch of the next segment: greater than any in the directory.
     pub(crate) next_epoch: u32,
     state: State,
@@ -53,6 +63,7 @@ enum State {
     Works,
     Poisoned,
     ReadsOnly,
+    Closed,
 }
 
 /// Where a frame went.
@@ -61,21 +72,51 @@ pub(crate) struct Appended {
     pub(crate) lsn: Lsn,
     /// The payload's offset in the segment.
     pub(crate) payload: u64,
-    /// Whether the frame opened a new segment.
-    pub(crate) fresh: bool,
+}
+
+/// What was appended, on its way to the disk.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    file: Option<Arc<dyn File>>,
+    name: Arc<str>,
+    offset: u64,
+    bytes: Arc<Vec<u8>>,
+    sync: bool,
+    /// The last LSN in it.
+    pub(crate) to: Lsn,
+    wrote: bool,
+}
+
+impl Batch {
+    /// Writes and, if that was asked for, syncs. It knows nothing of the writer: the next batch
+    /// gathers meanwhile.
+    pub(crate) fn write_and_sync(&mut self) -> Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        if !self.bytes.is_empty() {
+            let written = write_all_at(&**file, &self.bytes, self.offset);
+            written.map_err(Error::io("write", &self.name))?;
+        }
+        self.wrote = true;
+        if self.sync {
+            file.sync().map_err(Error::io("sync", &self.name))?;
+        }
+        Ok(())
+    }
 }
 
 impl Writer {
     pub(crate) fn new(vfs: Arc<dyn Vfs>, segment_size: u64, end: Lsn, next_epoch: u32) -> Writer {
-        let positions = Positions::default();
         Writer {
             vfs,
             segment_size: segment_size.clamp(SEGMENT_HEADER as u64 + 1, SEGMENT_SIZE_MAX),
-            positions,
+            positions: Positions::default(),
             active: None,
             buffer: Vec::new(),
+            on_its_way: None,
+            spare: Vec::new(),
             appended: end,
             durable: end,
+            growth: 0,
             next_epoch,
             state: State::Works,
         }
@@ -86,6 +127,7 @@ impl Writer {
         let mut writer = Writer::new(vfs, SEGMENT_SIZE_MAX, end, 0);
         (writer.durable, writer.state) = (durable, State::ReadsOnly);
         writer.positions.publish_appended(end, 0);
+        writer.positions.publish_written(end);
         writer.positions.publish_durable(durable);
         writer
     }
@@ -94,10 +136,13 @@ impl Writer {
         self.state == State::ReadsOnly
     }
 
-    /// Recovery is over: everything it found is durable and visible.
-    pub(crate) fn show(&mut self) {
+    /// Recovery is over: everything it found is durable and visible. `growth`: bytes of log behind
+    /// the snapshot.
+    pub(crate) fn show(&mut self, growth: u64) {
         assert_eq!(self.appended, self.durable, "L3: what recovery shows is durable");
-        self.positions.publish_appended(self.appended, 0);
+        self.growth = growth;
+        self.positions.publish_appended(self.appended, growth);
+        self.positions.publish_written(self.appended);
         self.positions.publish_durable(self.durable);
     }
 
@@ -106,6 +151,7 @@ impl Writer {
             State::Works => Ok(()),
             State::Poisoned => Err(Error::Poisoned),
             State::ReadsOnly => Err(Error::ReadOnly),
+            State::Closed => Err(Error::Closed),
         }
     }
 
@@ -117,20 +163,23 @@ impl Writer {
         result
     }
 
-    /// Appends a record whose payload `encode` writes; `size` is the payload's size.
+    /// Appends a record whose payload `encode` writes; `size` is the payload's size. `None` if
+    /// there is no room for it.
     pub(crate) fn append(
         &mut self,
         size: usize,
         encode: impl FnOnce(Lsn, &mut Vec<u8>),
-    ) -> Result<Appended> {
+    ) -> Result<Option<Appended>> {
         self.check()?;
         let frame = (FRAME_HEADER + padded(size)) as u64;
         if frame + SEGMENT_HEADER as u64 > SEGMENT_SIZE_MAX {
             let (size, limit) = (size as u64, SEGMENT_SIZE_MAX - 1024);
             return Err(Error::TooLarge { what: "the batch", size, limit });
         }
+        if !self.has_room(frame) {
+            return Ok(None);
+        }
         let lsn = self.appended.next();
-        let fresh = self.make_room(frame)?;
         let at = self.buffer.len();
         self.buffer.reserve(frame as usize);
         self.buffer.extend_from_slice(&[0; FRAME_HEADER]);
@@ -138,19 +187,20 @@ impl Writer {
         assert_eq!(self.buffer.len(), at + FRAME_HEADER + size, "a payload of the size announced");
         self.seal(at, FrameKind::Record, lsn);
         self.appended = lsn;
-        self.positions.publish_appended(lsn, frame);
-        Ok(Appended { lsn, payload: self.position(at + FRAME_HEADER), fresh })
+        self.growth += frame;
+        self.positions.publish_appended(lsn, self.growth);
+        Ok(Some(Appended { lsn, payload: self.position(at + FRAME_HEADER) }))
     }
 
     fn position(&self, in_buffer: usize) -> u64 {
-        self.active.as_ref().map_or(0, |a| a.written) + in_buffer as u64
+        self.active.as_ref().map_or(0, |a| a.taken) + in_buffer as u64
     }
 
     /// Fills in the header of the frame that begins at `at` in the buffer and ends where the
     /// buffer ends.
     fn seal(&mut self, at: usize, kind: FrameKind, lsn: Lsn) {
         let active = self.active.as_ref().expect("a frame has a segment");
-        let (epoch, offset) = (active.epoch, active.written + at as u64);
+        let (epoch, offset) = (active.epoch, active.taken + at as u64);
         let payload = &self.buffer[at + FRAME_HEADER..];
         let header = FrameHeader {
             kind,
@@ -163,19 +213,19 @@ impl Writer {
         self.buffer.resize(padded(self.buffer.len()), 0);
     }
 
-    /// Rotates if the frame does not fit; true if it opens a segment.
-    fn make_room(&mut self, frame: u64) -> Result<bool> {
+    fn has_room(&self, frame: u64) -> bool {
         let position = self.position(self.buffer.len());
-        if self.active.is_some() {
-            if position + frame <= self.segment_size || position <= SEGMENT_HEADER as u64 {
-                return Ok(false);
-            }
-            self.sync()?; // L4
-            self.active = None;
-        }
+        let fits = position + frame <= self.segment_size || position <= SEGMENT_HEADER as u64;
+        self.active.is_some() && fits
+    }
+
+    /// Begins the next segment. The caller has seen to it that all is durable.
+    pub(crate) fn rotate(&mut self) -> Result<()> {
+        self.check()?;
+        assert_eq!(self.appended, self.durable, "L4: durable to its end");
+        self.active = None;
         let first = self.appended.next();
-        self.create(first, first.previous(), self.durable)?;
-        Ok(true)
+        self.create(first, first.previous(), self.durable)
     }
 
     /// Creates the next segment, its name durable before its first byte (L2).
@@ -189,7 +239,8 @@ impl Writer {
         self.next_epoch += 1;
         let header = SegmentHeader { first, copied_through, durable };
         self.buffer.extend_from_slice(&header.encode(epoch));
-        self.active = Some(Active { first, epoch, name, file, written: 0 });
+        let name = Arc::from(name);
+        self.active = Some(Active { first, epoch, name, file, written: 0, taken: 0 });
         Ok(())
     }
 
@@ -208,61 +259,101 @@ impl Writer {
         self.buffer.extend_from_slice(payload);
         self.seal(at, FrameKind::Record, lsn);
         self.appended = lsn;
-        self.positions.publish_appended(lsn, 0);
         let offset = self.position(at + FRAME_HEADER);
-        if self.buffer.len() >= WRITE_SIZE {
-            self.write_out()?;
+        if self.is_full() {
+            self.carry_out(false)?;
         }
         Ok(offset)
     }
 
-    /// Makes what was appended visible to a reader of the file: it survives the process.
-    pub(crate) fn write_out(&mut self) -> Result<()> {
-        self.check()?;
-        let Some(active) = &mut self.active else { return Ok(()) };
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let written = write_all_at(&*active.file, &self.buffer, active.written);
-        let result = written.map_err(Error::io("write", &active.name));
-        if result.is_ok() {
-            active.written += self.buffer.len() as u64;
-            self.buffer.clear();
-        }
-        self.fail_stop(result)
+    /// Whether enough has gathered for an efficient write.
+    pub(crate) fn is_full(&self) -> bool {
+        self.buffer.len() >= WRITE_SIZE
     }
 
-    /// Writes out if enough has gathered for an efficient write.
-    pub(crate) fn write_out_if_full(&mut self) -> Result<()> {
-        if self.buffer.len() >= WRITE_SIZE { self.write_out() } else { Ok(()) }
+    /// Takes what is in the buffer, to be written, and to be synced if that makes more durable.
+    pub(crate) fn take(&mut self, sync: bool) -> Batch {
+        let (to, wrote) = (self.appended, false);
+        let Some(active) = self.active.as_mut().filter(|_| self.state == State::Works) else {
+            let (name, bytes) = (Arc::from(""), Arc::default());
+            return Batch { file: None, name, offset: 0, bytes, sync: false, to, wrote };
+        };
+        let next = std::mem::take(&mut self.spare);
+        let bytes = Arc::new(std::mem::replace(&mut self.buffer, next));
+        let offset = active.taken;
+        active.taken += bytes.len() as u64;
+        assert!(self.on_its_way.is_none(), "L6: one batch at a time");
+        self.on_its_way = Some(Arc::clone(&bytes));
+        let (file, name) = (Some(Arc::clone(&active.file)), Arc::clone(&active.name));
+        let sync = sync && self.durable < to;
+        Batch { file, name, offset, bytes, sync, to, wrote }
+    }
+
+    /// A batch is back from the disk.
+    pub(crate) fn finish(&mut self, batch: Batch, done: Result<()>) -> Result<()> {
+        let Batch { file, bytes, sync, to, wrote, .. } = batch;
+        if wrote && file.is_some() {
+            let active = self.active.as_mut().expect("it is not replaced while a batch is out");
+            active.written += bytes.len() as u64;
+            self.positions.publish_written(to);
+            self.on_its_way = None; // L6: the file has it
+            if let Ok(mut bytes) = Arc::try_unwrap(bytes) {
+                bytes.clear();
+                self.spare = bytes;
+            }
+        }
+        self.fail_stop(done)?;
+        self.check()?; // L5: something else may have failed meanwhile
+        if sync {
+            self.durable = to; // L3
+            self.positions.publish_durable(to);
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, sync: bool) -> Result<()> {
+        self.check()?;
+        let mut batch = self.take(sync);
+        let done = batch.write_and_sync();
+        self.finish(batch, done)
     }
 
     /// Makes what was appended durable (L3).
     pub(crate) fn sync(&mut self) -> Result<()> {
-        self.check()?;
-        if self.durable == self.appended {
-            return Ok(());
+        self.carry_out(true)
+    }
+
+    /// What stands at `offset` of the segment with that epoch, if it is not in the file yet.
+    pub(crate) fn unwritten(&self, epoch: u32, offset: u64, size: usize) -> Option<&[u8]> {
+        let active = self.active.as_ref().filter(|a| a.epoch == epoch && offset >= a.written)?;
+        // L6: no frame is in both.
+        match offset.checked_sub(active.taken) {
+            Some(at) => self.buffer.get(at as usize..at as usize + size),
+            None => {
+                let at = (offset - active.written) as usize;
+                self.on_its_way.as_ref()?.get(at..at + size)
+            }
         }
-        self.write_out()?;
-        let active = self.active.as_ref().expect("what is not durable has a segment");
-        let synced = active.file.sync().map_err(Error::io("sync", &active.name));
-        self.fail_stop(synced)?;
-        self.durable = self.appended;
-        self.positions.publish_durable(self.durable);
+    }
+
+    /// Makes everything durable, states a clean shutdown, so that the next life need not copy what
+    /// is durable, and refuses all further work.
+    pub(crate) fn close(&mut self) -> Result<()> {
+        self.sync()?;
+        if self.active.is_some() {
+            self.mark()?;
+        }
+        self.state = State::Closed;
         Ok(())
     }
 
-    /// States a clean shutdown, so that the next life need not copy what is durable.
-    pub(crate) fn mark(&mut self) -> Result<()> {
-        self.sync()?;
-        let Some(active) = &self.active else { return Ok(()) };
-        let name = active.name.clone();
+    fn mark(&mut self) -> Result<()> {
         let at = self.buffer.len();
         self.buffer.resize(at + FRAME_HEADER, 0);
         self.seal(at, FrameKind::Mark, self.appended);
-        self.write_out()?;
-        let file = &self.active.as_ref().expect("it was there").file;
-        let synced = file.sync().map_err(Error::io("sync", &name));
-        self.fail_stop(synced)
+        let mut batch = self.take(false);
+        batch.sync = true; // though it makes no LSN durable that was not
+        let done = batch.write_and_sync();
+        self.finish(batch, done)
     }
 }

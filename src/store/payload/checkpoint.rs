@@ -6,76 +6,140 @@
 //! - S4: an operation whose checkpoint fails is acknowledged if and only if the store is not
 //!   poisoned: a file of the checkpoint's own takes nothing back, a log or a directory that cannot
 //!   be synced is P9, and leaves the operation unknown.
+//! - S6: a snapshot is the index at one LSN, whatever is appended while it is written.
 
 use super::PayloadStore;
+use super::log::PayloadLog;
 use crate::error::{Error, Result};
 use crate::format::Lsn;
 use crate::format::name::{Kind, Name};
 use crate::format::snapshot::Resume;
+use crate::index::Index;
 use crate::recovery::remove_obsolete;
 use crate::snapshot::{oldest_kept, publish, write_temporary};
 use std::path::Path;
+use std::sync::Arc;
+
+/// What checkpoints know; whoever has the lock makes one.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    /// In the directory, newest first.
+    snapshots: Vec<Name>,
+    obsolete: Vec<Name>,
+    /// The LSN of this life's newest snapshot.
+    newest: Option<Lsn>,
+    /// Why the last automatic one failed.
+    error: Option<Arc<Error>>,
+    /// The log growth at which the next automatic one is tried.
+    retry_at: u64,
+}
+
+impl Checkpoints {
+    pub(super) fn new(snapshots: Vec<Name>, obsolete: Vec<Name>) -> Checkpoints {
+        Checkpoints { snapshots, obsolete, newest: None, error: None, retry_at: 0 }
+    }
+}
+
+/// The state at one LSN.
+struct Cut {
+    name: Name,
+    resume: Resume,
+    index: Index,
+    growth: u64,
+}
+
+/// S6: while nobody else is at work, and everything is durable and visible.
+fn cut(log: &PayloadLog, index: &Index) -> Cut {
+    let writer = &log.writer;
+    let lsn = writer.appended;
+    assert_eq!(lsn, writer.durable, "S6: nothing is pending");
+    let active = writer.active.as_ref();
+    let epoch = active.map_or(writer.next_epoch, |a| a.epoch);
+    // Without a segment of this life the log goes on in one that is not there yet; all that are
+    // there are covered, and not read again.
+    let resume = active.map_or(Resume { first: lsn.next(), epoch, offset: 0 }, |a| Resume {
+        first: a.first,
+        epoch: a.epoch,
+        offset: a.written as u32,
+    });
+    let name = Name { kind: Kind::Snapshot, lsn, epoch };
+    Cut { name, resume, index: index.clone(), growth: writer.growth }
+}
 
 impl PayloadStore {
     /// Writes a snapshot of the index and drops what it makes superfluous. Opening the store then
     /// begins at the snapshot. Returns its LSN; 0 if the store never held anything.
     ///
+    /// Others read and write meanwhile; they wait only while the index is copied in memory.
+    ///
     /// # Errors
     /// As [`flush`](PayloadStore::flush). If only the temporary file could not be written, the
     /// store goes on.
-    pub fn create_snapshot(&mut self) -> Result<Lsn> {
-        self.writer.sync()?;
-        let lsn = self.writer.appended;
-        if lsn == Lsn(0) || self.snapshot == Some(lsn) {
-            return Ok(lsn);
-        }
-        let active = self.writer.active.as_ref();
-        let epoch = active.map_or(self.writer.next_epoch, |a| a.epoch);
-        // The log is synced, so the buffer is empty. Without a segment of this life the log goes on
-        // in one that is not there yet; all that are there are covered, and not read again.
-        let resume = Some(active.map_or(Resume { first: lsn.next(), epoch, offset: 0 }, |a| {
-            let offset = a.written as u32;
-            Resume { first: a.first, epoch: a.epoch, offset }
-        }));
-        let name = Name { kind: Kind::Snapshot, lsn, epoch };
-        let temporary = write_temporary(&*self.vfs, name, &self.index, resume)?;
-        let published = publish(&*self.vfs, &temporary, name);
-        self.writer.fail_stop(published)?;
-        (self.snapshot, self.checkpoint_error, self.retry_at) = (Some(lsn), None, 0);
-        self.snapshots.insert(0, name);
-        self.writer.positions.publish_snapshot(lsn);
-        self.prune()?;
+    pub fn create_snapshot(&self) -> Result<Lsn> {
+        self.checkpoint(&mut self.checkpoints.lock())
+    }
+
+    fn checkpoint(&self, checkpoints: &mut Checkpoints) -> Result<Lsn> {
+        let cut = self.log.alone(|log| {
+            log.writer.sync()?;
+            let lsn = log.writer.appended;
+            let needed = lsn != Lsn(0) && checkpoints.newest != Some(lsn);
+            if needed { Ok(Ok(cut(log, &self.index.read()))) } else { Ok(Err(lsn)) }
+        })?;
+        let cut = match cut {
+            Ok(cut) => cut,
+            Err(lsn) => return Ok(lsn),
+        };
+        let lsn = cut.name.lsn;
+        let temporary = write_temporary(&*self.vfs, cut.name, &cut.index, Some(cut.resume))?;
+        let published = publish(&*self.vfs, &temporary, cut.name);
+        self.fail_stop(published)?;
+        (checkpoints.newest, checkpoints.error, checkpoints.retry_at) = (Some(lsn), None, 0);
+        checkpoints.snapshots.insert(0, cut.name);
+        self.log.with(|log| {
+            log.writer.growth -= cut.growth;
+            self.positions.publish_snapshot(lsn, log.writer.growth);
+        });
+        self.prune(checkpoints)?;
         Ok(lsn)
     }
 
+    /// P9: a directory that cannot be synced is the log's end too.
+    fn fail_stop<T>(&self, result: Result<T>) -> Result<T> {
+        self.log.with(|log| log.writer.fail_stop(result))
+    }
+
     /// S3.
-    fn prune(&mut self) -> Result<()> {
+    fn prune(&self, checkpoints: &mut Checkpoints) -> Result<()> {
         let keep = self.options.snapshots_kept.max(1);
-        let oldest = oldest_kept(&self.snapshots, keep);
-        let mut removed: Vec<Name> =
-            self.snapshots.drain(keep.min(self.snapshots.len())..).collect();
-        let active = self.writer.active.as_ref().map_or(0, |a| a.epoch);
-        for slot in self.index.slots.iter_mut().filter(|s| s.present && s.epoch != active) {
+        let snapshots = &mut checkpoints.snapshots;
+        let oldest = oldest_kept(snapshots, keep);
+        let mut removed: Vec<Name> = snapshots.drain(keep.min(snapshots.len())..).collect();
+        // A segment that was begun meanwhile has nothing visible yet, and no last LSN.
+        let active = self.log.with(|log| log.writer.active.as_ref().map_or(u32::MAX, |a| a.epoch));
+        let mut index = self.index.write();
+        for slot in index.slots.iter_mut().filter(|s| s.present && s.epoch < active) {
             // S3: and this life has just written and synced a snapshot that covers it.
             if oldest.is_some_and(|oldest| slot.last <= oldest) && slot.live == 0 {
                 (slot.present, slot.file) = (false, None);
                 removed.push(Name::segment(slot.first, slot.epoch));
             }
         }
+        drop(index);
         for name in removed {
             let text = name.text();
             let gone = self.vfs.remove(Path::new(&text)).map_err(Error::io("remove", &text));
-            self.writer.fail_stop(gone)?;
+            self.fail_stop(gone)?;
         }
-        let newest = self.snapshots.first().map_or(0, |s| s.epoch);
-        let gone = remove_obsolete(&*self.vfs, &mut self.obsolete, newest).map(drop);
-        self.writer.fail_stop(gone)
+        let newest = checkpoints.snapshots.first().map_or(0, |s| s.epoch);
+        let gone = remove_obsolete(&*self.vfs, &mut checkpoints.obsolete, newest).map(drop);
+        self.fail_stop(gone)
     }
 
     /// Whether the log has grown enough since the last snapshot. Takes no lock; so does
     /// [`positions`](PayloadStore::positions) for another thread.
     pub fn should_create_snapshot(&self) -> bool {
-        self.writer.positions.growth() >= self.options.checkpoint_bytes
+        self.positions.growth() >= self.options.checkpoint_bytes
     }
 
     /// Why the last automatic checkpoint failed: on a full disk, say. The operation that made it
@@ -85,24 +149,25 @@ impl PayloadStore {
     /// To hear of it at once, turn [`auto_checkpoint`](crate::Options::auto_checkpoint) off, and
     /// call [`create_snapshot`](PayloadStore::create_snapshot) when
     /// [`should_create_snapshot`](PayloadStore::should_create_snapshot) says so.
-    pub fn checkpoint_error(&self) -> Option<&Error> {
-        self.checkpoint_error.as_ref()
+    pub fn checkpoint_error(&self) -> Option<Arc<Error>> {
+        self.checkpoints.lock().error.clone()
     }
 
-    /// Writes the snapshot that an operation has made due (S4).
-    pub(super) fn checkpoint_if_due(&mut self) -> Result<()> {
-        let due = self.options.checkpoint_bytes.max(self.retry_at);
-        let growth = self.writer.positions.growth();
-        if !self.options.auto_checkpoint || growth < due {
+    /// Writes the snapshot that an operation has made due (S4), unless somebody else does.
+    pub(super) fn checkpoint_if_due(&self) -> Result<()> {
+        if !self.options.auto_checkpoint || !self.should_create_snapshot() {
             return Ok(());
         }
-        let Err(error) = self.create_snapshot() else { return Ok(()) };
-        if self.writer.check().is_err() {
-            return Err(error); // S4: P9
+        let Some(mut checkpoints) = self.checkpoints.try_lock() else { return Ok(()) };
+        let growth = self.positions.growth();
+        if growth < self.options.checkpoint_bytes.max(checkpoints.retry_at) {
+            return Ok(());
         }
+        let Err(error) = self.checkpoint(&mut checkpoints) else { return Ok(()) };
+        self.log.with(|log| log.writer.check()).map_err(|_| error.again())?; // S4: P9
         // Not with every operation from now on: each try writes the whole index.
-        self.retry_at = growth.saturating_add(self.options.checkpoint_bytes);
-        self.checkpoint_error = Some(error); // S4: the log and its directory are as they were
+        checkpoints.retry_at = growth.saturating_add(self.options.checkpoint_bytes);
+        checkpoints.error = Some(Arc::new(error)); // S4: the log and its directory are as they were
         Ok(())
     }
 }

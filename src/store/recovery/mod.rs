@@ -35,8 +35,6 @@ const EPOCH_MAX: u32 = u32::MAX / 2;
 
 /// A store's insides after recovery.
 pub(crate) struct Recovered {
-    /// Bytes of log behind the snapshot.
-    pub(crate) growth: u64,
     pub(crate) index: Index,
     pub(crate) writer: Writer,
     pub(crate) report: RecoveryReport,
@@ -63,11 +61,11 @@ pub(crate) fn recover(vfs: &Arc<dyn Vfs>, segment_size: u64) -> Result<Recovered
     }
     // R12: only now. What overrides them may have been in the cache and nowhere else.
     obsolete.append(&mut found.overridden);
-    writer.show();
-    let Found { growth, index, snapshots, .. } = found;
+    writer.show(found.growth);
+    let Found { index, snapshots, .. } = found;
     let newest = newest_kept(&index, &snapshots);
     report.removed = remove_obsolete(&**vfs, &mut obsolete, newest)?;
-    Ok(Recovered { growth, index, writer, report, snapshots, obsolete })
+    Ok(Recovered { index, writer, report, snapshots, obsolete })
 }
 
 /// Shows what [`recover`] would, without writing anything: what is not proven stays where it is.
@@ -77,8 +75,8 @@ pub(crate) fn look(vfs: &Arc<dyn Vfs>) -> Result<Recovered> {
     let proven = plan.copy_from.map_or(plan.last, Lsn::previous);
     report.unproven = plan.last.0 - proven.0;
     let writer = Writer::refusing(Arc::clone(vfs), plan.last, proven);
-    let Found { growth, index, snapshots, .. } = found;
-    Ok(Recovered { growth, index, writer, report, snapshots, obsolete: Vec::new() })
+    let Found { index, snapshots, .. } = found;
+    Ok(Recovered { index, writer, report, snapshots, obsolete: Vec::new() })
 }
 
 /// Scan and plan; refused if the plan says so.

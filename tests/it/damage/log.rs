@@ -6,7 +6,7 @@ use super::*;
 fn made(closed: bool) -> (Image, Vec<State>, Options) {
     let options = options(320);
     let fs = SimFs::new(Model::Posix);
-    let mut store = open(&fs, &options).unwrap();
+    let store = open(&fs, &options).unwrap();
     let mut states = vec![State::new()];
     let note = |store: &PayloadStore, states: &mut Vec<State>| states.push(state(store));
     store.store(1, b"one").unwrap();
@@ -167,7 +167,7 @@ fn a_segment_that_is_gone() {
 fn every_bit_of_an_unproven_tail() {
     let options = options(1 << 20);
     let fs = SimFs::new(Model::Posix);
-    let mut store = open(&fs, &options).unwrap();
+    let store = open(&fs, &options).unwrap();
     store.store(1, b"durable").unwrap();
     let proven = image(&fs).values().next().unwrap().len();
     let mut states = vec![State::new(), state(&store)];

@@ -6,7 +6,7 @@ use super::*;
 /// what the write of it added.
 fn holding(payload: &[u8], options: &Options) -> (String, Vec<u8>, usize, State) {
     let fs = SimFs::new(Model::Posix);
-    let mut store = open(&fs, options).unwrap();
+    let store = open(&fs, options).unwrap();
     for id in 0..8 {
         store.store(id, &[1; 24]).unwrap();
     }
@@ -21,7 +21,7 @@ fn holding(payload: &[u8], options: &Options) -> (String, Vec<u8>, usize, State)
 /// A segment of another store: same name, same epoch, twenty records that state each other durable.
 fn segment(options: &Options) -> Vec<u8> {
     let fs = SimFs::new(Model::Posix);
-    let mut store = open(&fs, options).unwrap();
+    let store = open(&fs, options).unwrap();
     for id in 0..20 {
         store.store(id, b"some payload").unwrap();
     }

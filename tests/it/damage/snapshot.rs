@@ -14,7 +14,7 @@ fn ending<'a>(image: &'a Image, end: &str) -> Vec<&'a String> {
 fn made(snapshots: usize, segment_size: u64) -> (Image, State, Options) {
     let options = options(segment_size);
     let fs = SimFs::new(Model::Posix);
-    let mut store = open(&fs, &options).unwrap();
+    let store = open(&fs, &options).unwrap();
     for round in 0..snapshots as u8 {
         store.store_batch(&[(1, &[round; 20]), (2, &[round; 30])]).unwrap();
         store.store(3, &[round; 7]).unwrap();

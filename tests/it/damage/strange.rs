@@ -9,7 +9,7 @@ const LATER: &str = "0000000000000003-00000002.log";
 fn made() -> (Image, State, Options) {
     let options = options(1 << 20);
     let fs = SimFs::new(Model::Posix);
-    let mut store = open(&fs, &options).unwrap();
+    let store = open(&fs, &options).unwrap();
     store.store(1, b"one").unwrap();
     store.store(2, b"two").unwrap();
     let state = state(&store);
@@ -51,7 +51,7 @@ fn in_place_of_the_whole_log() {
     let (_, _, options) = made();
     for (what, bytes) in shapes() {
         let fs = disk(&[(LOG.to_string(), bytes)].into());
-        let mut store = open(&fs, &options).unwrap_or_else(|e| panic!("{what}: {e}"));
+        let store = open(&fs, &options).unwrap_or_else(|e| panic!("{what}: {e}"));
         assert_eq!(state(&store), State::new(), "{what}");
         store.store(5, b"five").unwrap();
         drop(store);
@@ -89,7 +89,7 @@ fn a_damaged_snapshot_goes() {
         strange.insert(name.into(), bytes);
         let fs = disk(&strange);
         for life in 0..3u8 {
-            let mut store = open(&fs, &options).unwrap();
+            let store = open(&fs, &options).unwrap();
             assert_eq!(store.report().damaged_snapshots.len(), usize::from(life == 0), "{what}");
             store.store(1, &[life]).unwrap();
             store.create_snapshot().unwrap();
@@ -228,7 +228,7 @@ fn absurd_numbers_in_names() {
     let mut strange = image.clone();
     strange.insert("7ffffffffffffffe-00000002.log".into(), Vec::new());
     let fs = disk(&strange);
-    let mut store = open(&fs, &options).unwrap();
+    let store = open(&fs, &options).unwrap();
     assert_eq!(state(&store), expected);
     store.store(3, b"three").unwrap();
     drop(store);

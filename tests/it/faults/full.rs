@@ -12,7 +12,7 @@ fn options(durability: Durability) -> Options {
 }
 
 /// Works until an operation fails: the states after each, and how many are acknowledged.
-fn work(store: &mut PayloadStore, met: &mut Met) -> (Vec<State>, usize) {
+fn work(store: &PayloadStore, met: &mut Met) -> (Vec<State>, usize) {
     let (mut states, mut acknowledged) = (vec![State::new()], 0);
     for nth in 0..24u64 {
         let mut next = states[nth as usize].clone();
@@ -83,8 +83,8 @@ fn every_size_of_room() {
         for room in 0..2600 {
             let disk = SimFs::new(Model::Posix);
             let full = FaultFs::on_sim(&disk, plan(&format!("space:{room}")));
-            let mut store = PayloadStore::open(Arc::new(full.clone()), options.clone()).unwrap();
-            let (states, acknowledged) = work(&mut store, &mut met);
+            let store = PayloadStore::open(Arc::new(full.clone()), options.clone()).unwrap();
+            let (states, acknowledged) = work(&store, &mut met);
             let flushed = durability == Durability::FlushOnly;
             drop(store);
             // The process dies; or the power goes, and with it what was never synced.
@@ -98,7 +98,7 @@ fn every_size_of_room() {
             let shown = opened_in_vain(&disk, &full, &options, &mut met);
             let at = states.iter().rposition(|state| *state == shown).expect("a prefix");
             assert!(at >= acknowledged, "room {room}: lost");
-            let mut store = PayloadStore::open(Arc::new(disk.clone()), options.clone()).unwrap();
+            let store = PayloadStore::open(Arc::new(disk.clone()), options.clone()).unwrap();
             assert_eq!(state(&store), shown, "room {room}: there is room again");
             store.store(9, b"goes on").unwrap();
             store.create_snapshot().unwrap();
@@ -119,7 +119,7 @@ pub(crate) fn taken_back(recovering: impl Fn(&SimFs) -> Arc<dyn Vfs>) -> (u32, u
     let options = Options { durability: Durability::FlushOnly, ..Options::default() };
     let open = |disk: &SimFs| PayloadStore::open(Arc::new(disk.clone()), options.clone()).unwrap();
     let first = SimFs::new(Model::Posix);
-    let mut store = open(&first);
+    let store = open(&first);
     store.store(1, &[1; 16]).unwrap();
     store.flush().unwrap();
     for (id, size) in [(2, 416), (3, 24), (4, 464)] {
@@ -133,7 +133,7 @@ pub(crate) fn taken_back(recovering: impl Fn(&SimFs) -> Arc<dyn Vfs>) -> (u32, u
     for seed in 0..4000 {
         let cut = |disk: &SimFs, seed| disk.power_cut(Choices::sample(Rng::new(seed)));
         let second = cut(&killed, seed);
-        let mut store = open(&second);
+        let store = open(&second);
         let (shown, last) = (state(&store), store.report().last.0);
         if last != 2 {
             continue;

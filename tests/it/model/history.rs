@@ -116,6 +116,7 @@ fn options() -> impl Strategy<Value = Options> {
         snapshots_kept,
         checkpoint_bytes: growth.unwrap_or(u64::MAX),
         auto_checkpoint: growth.is_some(),
+        ..Options::default()
     })
 }
 

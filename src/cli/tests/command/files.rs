@@ -69,7 +69,7 @@ fn reports_are_kept_and_a_folder_that_cannot_be_made_is_the_environments_fault()
 /// A store on the real disk with two payloads, closed.
 fn store(dir: &Path) {
     let vfs = Arc::new(highwater_vfs::OsFs::open(dir).expect("the folder"));
-    let mut store = PayloadStore::open(vfs, Options::default()).expect("a store");
+    let store = PayloadStore::open(vfs, Options::default()).expect("a store");
     store.store(7, b"seven").expect("a put");
     store.store(8, b"eight").expect("a put");
     store.close().expect("a close");

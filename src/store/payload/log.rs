@@ -1,0 +1,146 @@
+//! The payload store's log, as group commit sees it: the writer, and what is not visible yet.
+//!
+//! Invariants
+//! - S5: changes become visible in the order of their LSNs, but for those that need not wait, which
+//!   are visible at once; a change never replaces a later one.
+
+use super::Level;
+use crate::error::{Error, Result};
+use crate::format::Lsn;
+use crate::format::entry::Entry;
+use crate::group_commit::{Gathered, Log, Unanswered};
+use crate::index::{Index, Position};
+use crate::log::writer::{self, Writer};
+use crate::sync::{Arc, RwLock};
+
+#[derive(Debug)]
+pub(super) struct PayloadLog {
+    pub(super) writer: Writer,
+    index: Arc<RwLock<Index>>,
+    /// Changes that wait for the disk, in the order of their LSNs. The first `on_its_way` of them
+    /// are in the batch that is.
+    pending: Vec<(u64, Position)>,
+    on_its_way: usize,
+    /// What somebody waits for.
+    wanted: Level,
+    /// The slot of the segment that is written.
+    slot: u32,
+    failure: Option<Error>,
+}
+
+impl PayloadLog {
+    pub(super) fn new(writer: Writer, index: Arc<RwLock<Index>>) -> PayloadLog {
+        let slot = index.read().slots.len().saturating_sub(1) as u32;
+        let (pending, on_its_way, failure) = (Vec::new(), 0, None);
+        PayloadLog { writer, index, pending, on_its_way, wanted: Level::Buffered, slot, failure }
+    }
+
+    /// Appends a record, to be acknowledged with `level`; `size` is that of its entries.
+    pub(super) fn append(
+        &mut self,
+        entries: &[Entry<'_>],
+        size: usize,
+        level: Level,
+    ) -> Result<Gathered<Lsn>> {
+        let appended = self.writer.append(size, |lsn, out| {
+            entries.iter().for_each(|entry| entry.encode(lsn, out));
+        })?;
+        let Some(appended) = appended else { return Ok(Gathered::Full) };
+        let (lsn, slot) = (appended.lsn, self.slot);
+        let mut offset = appended.payload;
+        let positions = entries.iter().map(|entry| {
+            let at = offset as u32;
+            offset += entry.size() as u64;
+            let length = entry.bytes.map_or(Position::DELETED, |bytes| bytes.len() as u32);
+            (entry.id, Position { lsn, slot, offset: at, length })
+        });
+        // A full buffer is written by whoever filled it, even if nobody asks for that.
+        let wanted = if self.writer.is_full() { level.max(Level::Flushed) } else { level };
+        if wanted > Level::Buffered {
+            self.pending.extend(positions);
+            self.wanted = self.wanted.max(wanted);
+            return Ok(Gathered::Wait(lsn));
+        }
+        let mut index = self.index.write();
+        positions.for_each(|(id, position)| index.change(id, position)); // S5
+        index.slots[slot as usize].last = lsn;
+        Ok(Gathered::Done(lsn))
+    }
+
+    /// Asks for everything so far with `level`.
+    pub(super) fn ask(&mut self, level: Level) -> Result<Gathered<Lsn>> {
+        self.writer.check()?;
+        let lsn = self.writer.appended;
+        let reached = match level {
+            Level::Buffered => true,
+            Level::Flushed => self.writer.positions.written() == lsn,
+            Level::Durable => self.writer.durable == lsn,
+        };
+        if reached {
+            return Ok(Gathered::Done(lsn));
+        }
+        self.wanted = self.wanted.max(level);
+        Ok(Gathered::Wait(lsn))
+    }
+
+    /// Whether `id` will have a payload once everything pending is visible; `None` if nothing of
+    /// it is pending.
+    pub(super) fn pending(&self, id: u64) -> Option<bool> {
+        let newest = self.pending.iter().rev().find(|(pending, _)| *pending == id);
+        newest.map(|(_, position)| position.length != Position::DELETED)
+    }
+}
+
+/// A batch, and how many of the pending changes become visible with it.
+pub(super) struct Batch {
+    batch: writer::Batch,
+}
+
+impl Log for PayloadLog {
+    type Batch = Batch;
+    type Error = Error;
+
+    fn take(&mut self) -> Batch {
+        let wanted = std::mem::replace(&mut self.wanted, Level::Buffered);
+        self.on_its_way = self.pending.len();
+        Batch { batch: self.writer.take(wanted == Level::Durable) }
+    }
+
+    fn carry_out(batch: &mut Batch) -> Result<()> {
+        batch.batch.write_and_sync()
+    }
+
+    fn finish(&mut self, batch: Batch, done: Result<()>) -> Result<()> {
+        let to = batch.batch.to;
+        if let Err(error) = self.writer.finish(batch.batch, done) {
+            self.failure.get_or_insert(error.again());
+            return Err(error); // S1: and what is pending is never shown
+        }
+        let mut index = self.index.write();
+        let changes = self.pending.drain(..std::mem::take(&mut self.on_its_way));
+        changes.for_each(|(id, position)| index.change(id, position)); // S5, S1
+        if let Some(slot) = index.slots.get_mut(self.slot as usize) {
+            slot.last = slot.last.max(to);
+        }
+        Ok(())
+    }
+
+    fn make_room(&mut self) -> Result<()> {
+        self.writer.sync()?; // L4: what nobody waits for too
+        self.writer.rotate()?;
+        let active = self.writer.active.as_ref().expect("just begun");
+        let mut index = self.index.write();
+        self.slot = index.slot(active.first, active.epoch);
+        let slot = &mut index.slots[self.slot as usize];
+        (slot.file, slot.present) = (Some(Arc::clone(&active.file)), true);
+        Ok(())
+    }
+
+    fn unanswered(&self, why: Unanswered) -> Error {
+        match why {
+            Unanswered::Failed => self.failure.as_ref().map_or(Error::Poisoned, Error::again),
+            Unanswered::Impatient => Error::TimedOut,
+            Unanswered::Refused => self.writer.check().err().unwrap_or(Error::Poisoned),
+        }
+    }
+}
