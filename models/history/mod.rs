@@ -26,8 +26,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod why;
+mod witness;
 
 pub use search::{allowed, search};
+pub use witness::witness;
 
 use highwater_sim::{Broken, Effect, Level, Map};
 use std::fmt;

@@ -105,12 +105,13 @@ impl Table {
         for (call, kind) in &entries {
             let this = &history.calls[*call];
             let (mut before, mut never_before) = (0, 0);
-            for (other, (call, _)) in entries.iter().enumerate().filter(|_| rules.order) {
+            let others = entries.iter().enumerate().filter(|(_, other)| other.0 != *call);
+            for (other, (call, _)) in others.filter(|_| rules.order) {
                 let that = &history.calls[*call];
                 let required = table.required >> other & 1 == 1;
                 let ended = required && ended(that).is_some_and(|time| time < this.began);
                 let logged = place(that).zip(place(this));
-                let first = ended || required && logged.is_some_and(|(that, this)| that < this);
+                let first = ended || required && logged.is_some_and(|(that, this)| that <= this);
                 before |= Set::from(first) << other;
                 let late = logged.is_some_and(|(that, this)| that > this);
                 never_before |= Set::from(late) << other;
@@ -124,18 +125,13 @@ impl Table {
 
     /// What a call does, in one part if it is whole.
     fn kinds(&mut self, call: &Call, rules: Rules) -> Vec<Kind> {
-        let taken = is_required(call);
+        if let (true, Some((key, value))) = (rules.order, observed(call)) {
+            let value = value.map_or(ABSENT, |value| self.value(value));
+            return vec![Kind::Read(self.key(key), value)];
+        }
         let kind = match (&call.what, &call.answer) {
             (_, Answer::Refused) => return Vec::new(),
-            (What::Read(key), Answer::Saw(value)) if rules.order => {
-                let value = value.as_ref().map_or(ABSENT, |value| self.value(value));
-                Kind::Read(self.key(*key), value)
-            }
-            (What::Read(_), _) => return Vec::new(),
-            (What::Delete(key), Answer::Absent) if rules.order => {
-                Kind::Read(self.key(*key), ABSENT)
-            }
-            (What::Delete(_), Answer::Absent) => return Vec::new(),
+            (What::Read(_), _) | (What::Delete(_), Answer::Absent) => return Vec::new(),
             (What::Delete(key), Answer::Done(_)) if rules.order => Kind::Take(self.key(*key)),
             (What::Delete(key), _) => Kind::Set(vec![(self.key(*key), ABSENT)]),
             (What::Add(key, by), _) => Kind::Add(self.key(*key), *by),
@@ -148,7 +144,7 @@ impl Table {
                 if !rules.whole {
                     return set.into_iter().map(|one| Kind::Set(vec![one])).collect();
                 }
-                if set.is_empty() && !taken {
+                if set.is_empty() && !is_required(call) {
                     return Vec::new();
                 }
                 Kind::Set(set)
@@ -238,12 +234,25 @@ pub(super) fn ended(call: &Call) -> Option<u64> {
     call.ended.filter(|_| !matches!(call.answer, Answer::Pending | Answer::Failed))
 }
 
-/// Its place in the log; a call that changes nothing has none of its own.
-pub(super) fn place(call: &Call) -> Option<u64> {
-    let changes = match (&call.what, &call.answer) {
-        (_, Answer::Refused) | (What::Read(_), _) | (What::Delete(_), Answer::Absent) => false,
+/// Whether a call may have changed something.
+pub(super) fn changes(call: &Call) -> bool {
+    match (&call.what, &call.answer) {
+        (_, Answer::Refused | Answer::Absent) | (What::Read(_), _) => false,
         (What::Change(effect), _) => effect.changes().next().is_some(),
         (What::Add(..) | What::Delete(_), _) => true,
-    };
-    call.lsn.filter(|_| changes)
+    }
+}
+
+/// Its place in the log; a call that changes nothing has none of its own.
+pub(super) fn place(call: &Call) -> Option<u64> {
+    call.lsn.filter(|_| changes(call))
+}
+
+/// What a reader was answered: of which key, and what. One that finds nothing to delete is one.
+pub(super) fn observed(call: &Call) -> Option<(u64, Option<&[u8]>)> {
+    match (&call.what, &call.answer) {
+        (What::Read(key), Answer::Saw(value)) => Some((*key, value.as_deref())),
+        (What::Delete(key), Answer::Absent) => Some((*key, None)),
+        _ => None,
+    }
 }

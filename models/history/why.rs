@@ -89,7 +89,7 @@ fn until(history: &History, end: u64) -> History {
     past
 }
 
-fn answer(history: &History, call: &Call) -> Broken {
+pub(super) fn answer(history: &History, call: &Call) -> Broken {
     let (rule, got) = match (&call.what, &call.answer) {
         (What::Read(key), Answer::Saw(Some(value))) => {
             let rule = match wrote(history, *key, value) {
@@ -132,7 +132,7 @@ fn wrote(history: &History, key: u64, value: &[u8]) -> bool {
 }
 
 /// The keys that no call touches are as they were.
-fn base(history: &History, recovered: &Map) -> Option<Broken> {
+pub(super) fn base(history: &History, recovered: &Map) -> Option<Broken> {
     let touched = |key: u64| {
         history.calls.iter().any(|call| match &call.what {
             What::Change(effect) => effect.changes().any(|change| change.0 == key),
@@ -148,10 +148,10 @@ fn base(history: &History, recovered: &Map) -> Option<Broken> {
     )
 }
 
-fn invented(history: &History, recovered: &Map) -> Option<Broken> {
+pub(super) fn invented(history: &History, recovered: &Map) -> Option<Broken> {
     let (key, value) = recovered.iter().find(|(key, value)| !wrote(history, **key, value))?;
-    let calls = history.calls.iter().filter(|call| call.answer == Answer::Refused);
-    let refused = calls.clone().find(|call| match &call.what {
+    let mut calls = history.calls.iter().filter(|call| call.answer == Answer::Refused);
+    let refused = calls.find(|call| match &call.what {
         What::Change(effect) => effect.changes().any(|c| c == (*key, Some(&value[..]))),
         _ => false,
     });
@@ -171,28 +171,21 @@ fn missing<'a>(
     calls.filter(|(nth, call)| !kept.contains(nth) && matters(call)).map(|(_, c)| c).collect()
 }
 
-fn names(calls: &[&Call]) -> String {
+pub(super) fn names(calls: &[&Call]) -> String {
     calls.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn changes(call: &Call) -> bool {
-    match &call.what {
-        What::Change(effect) => effect.changes().next().is_some(),
-        What::Add(..) | What::Delete(_) => true,
-        What::Read(_) => false,
-    }
-}
-
-fn is_promised(call: &Call, crash: Crash) -> bool {
-    changes(call) && matches!(call.answer, Answer::Done(level) if crash.keeps(level))
+pub(super) fn is_promised(call: &Call, crash: Crash) -> bool {
+    table::changes(call) && matches!(call.answer, Answer::Done(level) if crash.keeps(level))
 }
 
 fn lost(history: &History, order: &Order, crash: Crash) -> Broken {
     let mut gone = missing(history, order, |call| is_promised(call, crash));
     if gone.is_empty() {
         // What was acknowledged before a sync that was itself acknowledged.
-        gone =
-            missing(history, order, |call| changes(call) && matches!(call.answer, Answer::Done(_)));
+        gone = missing(history, order, |call| {
+            table::changes(call) && matches!(call.answer, Answer::Done(_))
+        });
     }
     Broken::new(Rule::P1Loss, format!("promised and lost: {}", names(&gone)))
 }
@@ -201,18 +194,23 @@ fn lost(history: &History, order: &Order, crash: Crash) -> Broken {
 fn seen_and_lost(history: &History, order: &Order) -> Broken {
     let mut last: BTreeMap<u64, &Call> = BTreeMap::new();
     for call in order.calls[order.kept..].iter().map(|nth| &history.calls[*nth]) {
-        match (&call.what, &call.answer) {
-            (What::Read(key), _) | (What::Delete(key), Answer::Absent) => {
-                if let Some(from) = last.get(key).filter(|from| from.level >= Level::Durable) {
-                    let what = format!("{from} was seen by {call} and is lost");
-                    return Broken::new(Rule::P10Visibility, what);
-                }
+        if let Some((key, _)) = table::observed(call) {
+            if let Some(from) = last.get(&key).filter(|from| from.level >= Level::Durable) {
+                return seen(from, call);
             }
-            (What::Change(effect), _) => last.extend(effect.changes().map(|c| (c.0, call))),
-            (What::Add(key, _) | What::Delete(key), _) => drop(last.insert(*key, call)),
+            continue;
+        }
+        match &call.what {
+            What::Change(effect) => last.extend(effect.changes().map(|c| (c.0, call))),
+            What::Add(key, _) | What::Delete(key) => drop(last.insert(*key, call)),
+            What::Read(_) => {}
         }
     }
     Broken::new(Rule::P10Visibility, "what a reader saw is lost")
+}
+
+pub(super) fn seen(from: &Call, reader: &Call) -> Broken {
+    Broken::new(Rule::P10Visibility, format!("{from} was seen by {reader} and is lost"))
 }
 
 fn part(history: &History, recovered: &Map) -> Broken {
@@ -242,9 +240,13 @@ fn hole(history: &History, order: &Order, crash: Crash) -> Broken {
     if !gone.is_empty() {
         return Broken::new(Rule::P1Loss, format!("promised and lost: {}", names(&gone)));
     }
-    let skipped =
-        missing(history, order, |call| matches!(call.answer, Answer::Done(_)) && changes(call));
+    let skipped = missing(history, order, |call| {
+        matches!(call.answer, Answer::Done(_)) && table::changes(call)
+    });
     let kept: Vec<&Call> = order.calls[..order.kept].iter().map(|n| &history.calls[*n]).collect();
-    let what = format!("{} is there without {}", names(&kept), names(&skipped));
+    let what = match skipped.is_empty() {
+        true => format!("{} is there, and in no order that callers saw", names(&kept)),
+        false => format!("{} is there without {}", names(&kept), names(&skipped)),
+    };
     Broken::new(Rule::P2Prefix, what)
 }

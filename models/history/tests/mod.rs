@@ -1,6 +1,11 @@
 //! Tests of the checkers themselves: a checker that never says no has proven nothing.
 
+mod brute;
 mod by_hand;
+mod mutants;
+mod random;
+mod speed;
+mod verify;
 
 use super::*;
 use highwater_sim::{Recovered, Rule};
@@ -75,7 +80,8 @@ impl Script {
     pub(super) fn explained(&self, crash: Crash, recovered: &[(u64, &str)]) {
         let recovered = map(recovered);
         let verdict = search(&self.history, Some(&recovered), crash, CAP);
-        assert!(matches!(verdict, Verdict::Explained(_)), "{verdict:?}");
+        let Verdict::Explained(order) = verdict else { panic!("{verdict:?}") };
+        verify::verify(&self.history, &order, Some(&recovered), crash).unwrap();
         let states = allowed(&self.history, crash, CAP).unwrap();
         assert!(states.contains(&Recovered::of(&recovered)));
     }
@@ -86,6 +92,15 @@ impl Script {
         let verdict = search(&self.history, Some(&recovered), crash, CAP);
         let Verdict::Impossible(broken) = verdict else { panic!("{verdict:?}") };
         assert_eq!((broken.rule, &broken.what[..]), why);
+        // Told an order in which every change has a place, the witness agrees.
+        let mut told = self.history.clone();
+        let answered = |call: &&mut Call| matches!(call.answer, Answer::Done(_) | Answer::Pending);
+        for (lsn, call) in (1..).zip(told.calls.iter_mut().filter(answered)) {
+            call.lsn = call.lsn.or(Some(lsn));
+        }
+        let verdict = witness(&told, Some(&recovered), crash);
+        let Verdict::Impossible(broken) = verdict else { panic!("the witness: {verdict:?}") };
+        assert_eq!(broken.rule, why.0, "{broken:?}");
         let states = allowed(&self.history, crash, CAP).unwrap();
         assert!(!states.contains(&Recovered::of(&recovered)));
     }
