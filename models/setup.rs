@@ -7,14 +7,14 @@ use std::str::FromStr;
 
 /// The options of the store that matter to an exploration.
 ///
-/// Its text form joins them with `_`: durability, segment size, snapshots kept, and if the store
-/// checkpoints on its own, after how many bytes.
+/// Its text form joins them with `_`: durability, segment size, snapshots kept; if the store
+/// checkpoints on its own, after how many bytes; and if it reserves room, `r` and how many bytes.
 ///
 /// ```
 /// use highwater_models::Setup;
 /// let setup = Setup::default();
-/// assert_eq!(setup.to_string(), "fsync_2048_2");
-/// assert_eq!("fsync_2048_2".parse(), Ok(setup));
+/// assert_eq!(setup.to_string(), "fsync_2048_2_r512");
+/// assert_eq!("fsync_2048_2_r512".parse(), Ok(setup));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setup {
@@ -26,6 +26,8 @@ pub struct Setup {
     pub snapshots_kept: usize,
     /// Log growth in bytes after which the store checkpoints on its own; `None` for never.
     pub checkpoint_bytes: Option<u64>,
+    /// Bytes that are reserved ahead of what is written.
+    pub reserve: u64,
 }
 
 impl Default for Setup {
@@ -37,6 +39,7 @@ impl Default for Setup {
             segment_size: 2048,
             snapshots_kept: 2,
             checkpoint_bytes: None,
+            reserve: 512,
         }
     }
 }
@@ -47,6 +50,7 @@ impl Setup {
         Options {
             durability: self.durability,
             segment_size: self.segment_size,
+            reserve: self.reserve,
             snapshots_kept: self.snapshots_kept,
             checkpoint_bytes: self.checkpoint_bytes.unwrap_or(u64::MAX),
             auto_checkpoint: self.checkpoint_bytes.is_some(),
@@ -84,7 +88,8 @@ impl fmt::Display for Setup {
         let name = DURABILITIES.iter().find(|(mode, _)| *mode == self.durability);
         let name = name.expect("the table has every mode").1;
         write!(f, "{name}_{}_{}", self.segment_size, self.snapshots_kept)?;
-        self.checkpoint_bytes.map_or(Ok(()), |bytes| write!(f, "_{bytes}"))
+        self.checkpoint_bytes.map_or(Ok(()), |bytes| write!(f, "_{bytes}"))?;
+        if self.reserve > 0 { write!(f, "_r{}", self.reserve) } else { Ok(()) }
     }
 }
 
@@ -96,7 +101,11 @@ impl FromStr for Setup {
             let number = text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
             number.ok_or_else(|| format!("{text:?} is no number"))
         };
-        let parts: Vec<&str> = text.split('_').collect();
+        let (rest, reserve) = match text.rsplit_once("_r") {
+            Some((rest, bytes)) => (rest, number(bytes)?),
+            None => (text, 0),
+        };
+        let parts: Vec<&str> = rest.split('_').collect();
         let (mode, segment_size, kept, bytes) = match parts[..] {
             [mode, size, kept] => (mode, size, kept, None),
             [mode, size, kept, bytes] => (mode, size, kept, Some(number(bytes)?)),
@@ -109,6 +118,7 @@ impl FromStr for Setup {
             segment_size: number(segment_size)?,
             snapshots_kept,
             checkpoint_bytes: bytes,
+            reserve,
         })
     }
 }
@@ -129,13 +139,24 @@ mod tests {
     #[test]
     fn setups_round_trip() {
         for (durability, name) in DURABILITIES {
-            for checkpoint_bytes in [None, Some(0), Some(u64::MAX)] {
-                let setup = Setup { durability, checkpoint_bytes, ..Setup::default() };
+            let all = [(None, 0), (Some(0), 512), (Some(u64::MAX), 0), (None, u64::MAX)];
+            for (checkpoint_bytes, reserve) in all {
+                let setup = Setup { durability, checkpoint_bytes, reserve, ..Setup::default() };
                 assert!(setup.to_string().starts_with(name));
                 assert_eq!(setup.to_string().parse(), Ok(setup));
             }
         }
-        for text in ["", "fsync", "fsync_1", "x_1_1", "fsync_+1_1", "fsync_1_1_1_1", "none_1_x"] {
+        for text in [
+            "",
+            "fsync",
+            "fsync_1",
+            "x_1_1",
+            "fsync_+1_1",
+            "fsync_1_1_1_1",
+            "none_1_x",
+            "fsync_1_1_r",
+            "fsync_1_1_rx",
+        ] {
             assert!(text.parse::<Setup>().is_err(), "{text:?}");
         }
     }

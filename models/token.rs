@@ -254,6 +254,7 @@ mod tests {
                 segment_size: rng.below(1 << 32),
                 snapshots_kept: pick(&mut rng, 9),
                 checkpoint_bytes: Some(rng.word()).filter(|n| n % 2 == 0),
+                reserve: [0, rng.word()][pick(&mut rng, 2)],
             };
             let token = Token {
                 engine: ["payload", "museum/ack-1/twin"][pick(&mut rng, 2)].into(),

@@ -112,6 +112,10 @@ impl Page<'_> {
                 at = at.saturating_add(header.size() as usize);
                 continue;
             }
+            if self.bytes[at..].iter().all(|byte| *byte == 0) {
+                let size = self.bytes.len() - at;
+                return self.title(format_args!("{at:08x}  {size} bytes of zeros, reserved"));
+            }
             let mut steps = (at + ALIGN..self.bytes.len()).step_by(ALIGN);
             let end = steps.find(|&at| decode(at).is_some()).unwrap_or(self.bytes.len());
             self.title("no intact frame header");

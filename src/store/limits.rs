@@ -18,6 +18,9 @@ pub(crate) const SNAPSHOT_DIGEST: usize = 32;
 
 /// Writes into a growing file are fastest at 8 to 16 KiB.
 pub(crate) const WRITE_SIZE: usize = 16 << 10;
+/// The first time, a segment is extended by this much ahead of what is written.
+pub(crate) const RESERVE_MIN: u64 = 16 << 10;
+
 /// A scan reads this much ahead at first, and twice as much each time, up to the largest: a reader
 /// that looks at little leaves a simulated disk little to decide.
 pub(crate) const READ_SIZE_MIN: usize = 512;

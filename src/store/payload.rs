@@ -12,6 +12,7 @@ use crate::format::name::Name;
 use crate::group_commit::{Gathered, GroupCommit};
 use crate::index::{Index, Position};
 use crate::limits::{ENTRY_HEADER, PAYLOAD_SIZE_MAX, SEGMENT_SIZE_MAX};
+use crate::log::writer::Sizes;
 use crate::positions::Positions;
 use crate::recovery::{Recovered, RecoveryReport, look, recover};
 use crate::sync::{self, Mutex, RwLock};
@@ -63,6 +64,10 @@ pub struct Options {
     pub durability: Durability,
     /// Bytes after which the next segment begins; 64 MiB. A larger record has one to itself.
     pub segment_size: u64,
+    /// Bytes of zeros by which a segment may be extended ahead of what is written and synced, so
+    /// that a sync has no new length to record, which makes it up to 40 % cheaper; 1 MiB. It grows
+    /// with the segment, from 16 KiB. 0 for never.
+    pub reserve: u64,
     /// Snapshots kept; 2. At least 1.
     pub snapshots_kept: usize,
     /// Log growth in bytes after which a snapshot is due; 10 MiB.
@@ -81,6 +86,7 @@ impl Default for Options {
         Options {
             durability: Durability::Fsync,
             segment_size: 64 << 20,
+            reserve: 1 << 20,
             snapshots_kept: 2,
             checkpoint_bytes: 10 << 20,
             auto_checkpoint: true,
@@ -140,7 +146,8 @@ impl PayloadStore {
     /// [`Error::Corrupt`] if durable bytes are damaged: nothing was changed. [`Error::Io`] if the
     /// disk fails. A torn tail is no error: see [`report`](PayloadStore::report).
     pub fn open(vfs: Arc<dyn Vfs>, options: Options) -> Result<PayloadStore> {
-        let recovered = recover(&vfs, options.segment_size)?;
+        let sizes = Sizes { segment: options.segment_size, reserve: options.reserve };
+        let recovered = recover(&vfs, sizes)?;
         Ok(PayloadStore::new(vfs, options, recovered))
     }
 

@@ -7,7 +7,7 @@ use crate::test_disk::TestDisk;
 use crate::{Ack, Durability, Level, Options, PayloadStore};
 
 pub(crate) fn options(durability: Durability) -> Options {
-    Options { durability, auto_checkpoint: false, ..Options::default() }
+    Options { durability, reserve: 0, auto_checkpoint: false, ..Options::default() }
 }
 
 pub(crate) fn open(disk: &TestDisk, options: &Options) -> PayloadStore {

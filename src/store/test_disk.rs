@@ -128,7 +128,8 @@ impl TestDisk {
         state.calls.push(format!("{kind} {name}"));
         let refused = state.refused.is_some_and(|(k, end)| k == kind && name.ends_with(end));
         if refused || state.failing == Some(nth) {
-            return Err(io::Error::other("injected"));
+            let full = io::Error::new(ErrorKind::StorageFull, "injected");
+            return Err(if kind == "reserve" { full } else { io::Error::other("injected") });
         }
         Ok(state)
     }
@@ -212,6 +213,14 @@ impl File for TestFile {
 
     fn set_len(&self, _: u64) -> io::Result<()> {
         panic!("nothing truncates: {}", self.name)
+    }
+
+    fn reserve(&self, len: u64) -> io::Result<()> {
+        drop(self.disk.call("reserve", &self.name)?);
+        let mut contents = self.contents.lock().unwrap();
+        let len = contents.len().max(len as usize);
+        contents.resize(len, 0);
+        Ok(())
     }
 
     fn size(&self) -> io::Result<u64> {

@@ -210,7 +210,7 @@ fn q5_checkpoints_rotations_and_writers_in_a_crowd() {
             let store = &store;
             scope.spawn(move || {
                 for round in 0..200 {
-                    let id = (thread + 1) << 32 | round % 7;
+                    let id = ((thread + 1) << 32) | (round % 7);
                     store.store(id, &round.to_le_bytes()).unwrap();
                     assert_eq!(get(store, id).unwrap(), round.to_le_bytes(), "its own writes");
                 }

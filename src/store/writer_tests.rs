@@ -241,3 +241,47 @@ fn close_fails_in_turn() {
         assert_eq!(get(&open(&disk, &small(Durability::Fsync)), 1).unwrap(), b"one");
     }
 }
+
+/// L7, G4: room is reserved ahead of synced writes, as much again as there is; it is no damage to
+/// anybody, and if there is none the store goes on without.
+#[test]
+fn l7_room_is_reserved_ahead() {
+    let options = Options { reserve: 40_000, ..options(Durability::Fsync) };
+    for full in [false, true] {
+        let disk = TestDisk::default();
+        if full {
+            disk.refuse("reserve", "");
+        }
+        let store = open(&disk, &options);
+        store.store_batch_deferred(&[(0, &[1; 20_000])]).unwrap();
+        assert_eq!(disk.kinds(), "create log, sync_dir, write log", "not for what is not synced");
+        let (mut reserved, mut times) = (0, 0);
+        for id in 1..=60 {
+            store.store(id, &[id as u8; 2000]).unwrap();
+            let end = SEGMENT_HEADER as u64 + store.positions().growth();
+            if end > reserved {
+                (reserved, times) = (end + end.clamp(16 << 10, 40_000), times + 1);
+            }
+            let length = disk.image().values().next().unwrap().len() as u64;
+            assert_eq!(length, if full { end } else { reserved }, "L7: as much again");
+        }
+        assert!((3..6).contains(&times), "{times}");
+        assert_eq!(disk.kinds().matches("reserve").count(), times);
+        drop(store);
+        let store = open(&disk, &options);
+        assert_eq!((store.len(), &store.report().tail), (61, &crate::Tail::Clean), "G4");
+        assert_eq!(store.report().replayed, 61);
+        store.close().unwrap();
+        drop(store);
+        let store = open(&disk, &options);
+        assert_eq!((store.len(), store.report().copied), (61, 0), "G4: behind the mark too");
+        // A bit that is set in the reserved room is no record that was lost.
+        let mut image = disk.image();
+        if !full {
+            *image.values_mut().last().unwrap().last_mut().unwrap() = 1;
+            let store = open(&TestDisk::of(&image), &options);
+            assert!(matches!(store.report().tail, crate::Tail::Torn { .. }));
+            assert_eq!(store.len(), 61);
+        }
+    }
+}

@@ -130,6 +130,17 @@ pub trait File: Send + Sync + Debug {
     /// As [`write_at`](File::write_at).
     fn set_len(&self, len: u64) -> io::Result<()>;
 
+    /// Extends the file with zeros to `len` bytes if it is shorter, as
+    /// [`set_len`](File::set_len) does (V6), and tries to have the disk's room for them: a write
+    /// into room that is there changes no length, so that its sync is cheaper. To a disk model it
+    /// is a change of the length.
+    ///
+    /// # Errors
+    /// As [`set_len`](File::set_len); the file may then have grown in part.
+    fn reserve(&self, len: u64) -> io::Result<()> {
+        if self.size()? < len { self.set_len(len) } else { Ok(()) }
+    }
+
     /// The file's length in bytes.
     ///
     /// # Errors

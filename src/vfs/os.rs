@@ -233,6 +233,21 @@ impl File for OsFile {
         self.handle.set_len(len).map_err(named("set_len", &self.place))
     }
 
+    #[cfg(target_os = "linux")]
+    fn reserve(&self, len: u64) -> io::Result<()> {
+        self.may_write("reserve")?;
+        let size = self.size()?;
+        if size >= len {
+            return Ok(());
+        }
+        let flags = rustix::fs::FallocateFlags::empty();
+        match rustix::fs::fallocate(&self.handle, flags, size, len - size) {
+            // A filesystem that cannot: the length alone is right too.
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => self.set_len(len),
+            done => done.map_err(|e| named("reserve", &self.place)(e.into())),
+        }
+    }
+
     fn size(&self) -> io::Result<u64> {
         Ok(self.handle.metadata().map_err(named("size", &self.place))?.len())
     }

@@ -49,7 +49,7 @@ pub(crate) fn state(store: &PayloadStore) -> State {
 
 pub(crate) fn options(segment_size: u64) -> Options {
     let durability = Durability::Fsync;
-    Options { durability, segment_size, auto_checkpoint: false, ..Options::default() }
+    Options { durability, segment_size, reserve: 0, auto_checkpoint: false, ..Options::default() }
 }
 
 /// What one stretch of a segment is.

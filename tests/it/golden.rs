@@ -18,10 +18,15 @@ fn golden(name: &str) -> Option<Workload> {
     }
 }
 
+/// The counts below are of a store that reserves no room.
+fn growing() -> Setup {
+    Setup { reserve: 0, ..Setup::default() }
+}
+
 #[test]
 fn crc_reopen_is_held_and_exhaustive() {
     let Some(workload) = golden("crc-reopen") else { return };
-    let subject = PayloadSubject::new(Case { workload, setup: Setup::default() });
+    let subject = PayloadSubject::new(Case { workload, setup: growing() });
     for (model, states) in Model::ALL.into_iter().zip([4417, 3572, 3241, 2308, 2650, 2725, 2308]) {
         let settings = Settings { model, threads: 2, ..Settings::default() };
         let report = Campaign { settings, ..Campaign::default() }.run(&subject, &mut |_| ());
@@ -38,7 +43,7 @@ fn crc_reopen_is_held_and_exhaustive() {
 #[test]
 fn crc_batch_is_held_as_far_as_it_was_explored() {
     let Some(workload) = golden("crc-batch") else { return };
-    let subject = PayloadSubject::new(Case { workload, setup: Setup::default() });
+    let subject = PayloadSubject::new(Case { workload, setup: growing() });
     let settings = Settings { crashes: 1, threads: 2, node_limit: 1000, ..Settings::default() };
     let report = Campaign { settings, ..Campaign::default() }.run(&subject, &mut |_| ());
     let finding = report.finding.as_ref().map(ToString::to_string);
@@ -54,7 +59,7 @@ fn crc_batch_is_held_as_far_as_it_was_explored() {
 #[test]
 fn a_counterexample_says_what_is_missing() {
     let workload = Workload::standard(4);
-    let subject = PayloadSubject::new(Case { workload, setup: Setup::default() });
+    let subject = PayloadSubject::new(Case { workload, setup: growing() });
     let without = Wrapped::new(subject, |disk| {
         Arc::new(WithoutSync::when(disk, |call| call.kind == SyncKind::Dir))
     });

@@ -10,7 +10,7 @@ use std::path::Path;
 /// A closed store of one record.
 fn seven() -> SimFs {
     let fs = SimFs::new(Model::Posix);
-    let store = open(&fs, &Options::default()).unwrap();
+    let store = open(&fs, &Options { reserve: 0, ..Options::default() }).unwrap();
     store.store(7, b"seven").unwrap();
     store.close().unwrap();
     fs
@@ -82,7 +82,7 @@ fn an_inspection_of_everything() {
     insta::assert_snapshot!("inspection", found.to_string());
     let kinds = [FileKind::Segment, FileKind::Snapshot, FileKind::Temporary, FileKind::Foreign];
     assert!(kinds.iter().all(|kind| found.files.iter().any(|file| file.kind == *kind)));
-    let store = open(&fs, &Options::default()).unwrap();
+    let store = open(&fs, &Options { reserve: 0, ..Options::default() }).unwrap();
     assert_eq!(store.len() as u64, found.live);
     insta::assert_snapshot!("recovery_report", store.report().to_string());
 }

@@ -4,6 +4,8 @@
 //! Invariants
 //! - G1: no length is believed before its header's checksum has passed and it fits the file; so no
 //!   allocation is larger than the file.
+//! - G4: a file that has nothing but zeros behind a frame ends there: that is reserved room, or a
+//!   length that has outlived its bytes.
 //! - G2: frames are taken in the order of their LSNs, without a gap.
 
 use crate::format::Lsn;
@@ -46,6 +48,19 @@ impl Reader {
         let from = (offset - self.start) as usize;
         let to = (from + want).min(self.len);
         Ok(&self.buf[from..to])
+    }
+
+    /// Whether there is something behind `offset`, and all of it is zero.
+    #[cold]
+    fn ends_in_zeros(&mut self, mut offset: u64) -> io::Result<bool> {
+        while offset < self.size {
+            let bytes = self.bytes(offset, READ_SIZE_MIN)?;
+            if bytes.is_empty() || bytes.iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            offset += bytes.len() as u64;
+        }
+        Ok(true)
     }
 
     /// Lets the memory go: there is nothing more to read, but the file stays open.
@@ -150,7 +165,11 @@ impl Scan {
             let offset = self.offset;
             let head = self.reader.bytes(offset, FRAME_HEADER)?;
             let Some(header) = FrameHeader::decode(head, self.epoch, offset) else {
-                self.bad = Some(Bad::Header);
+                if self.reader.ends_in_zeros(offset)? {
+                    self.reader.size = offset; // G4
+                } else {
+                    self.bad = Some(Bad::Header);
+                }
                 return Ok(None);
             };
             self.statement = self.statement.max(header.durable);

@@ -9,6 +9,8 @@
 //! - L4: the next segment is created only after the one before it is durable to its end, in every
 //!   mode: so the existence of bytes in it never runs ahead of the log.
 //! - L5: after a failed write, sync, create or directory sync nothing is written any more.
+//! - L7: reserved room is zeros behind the last frame, and never behind a later segment's first
+//!   byte; that it could not be had is no failure.
 //! - L6: what was appended and is not written stands in the buffer or in the batch that is on its
 //!   way, and can be read there.
 
@@ -18,10 +20,13 @@ use crate::format::entry::record_checksum;
 use crate::format::frame::{FrameHeader, FrameKind};
 use crate::format::name::Name;
 use crate::format::segment::SegmentHeader;
-use crate::limits::{FRAME_HEADER, SEGMENT_HEADER, SEGMENT_SIZE_MAX, WRITE_SIZE, padded};
+use crate::limits::{
+    FRAME_HEADER, RESERVE_MIN, SEGMENT_HEADER, SEGMENT_SIZE_MAX, WRITE_SIZE, padded,
+};
 use crate::log::open;
 use crate::positions::Positions;
 use highwater_vfs::{File, OpenMode, Vfs, write_all_at};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -36,12 +41,16 @@ pub(crate) struct Active {
     pub(crate) written: u64,
     /// Where the buffer's first byte belongs: behind what is on its way.
     taken: u64,
+    /// To here the file is extended ahead.
+    reserved: u64,
 }
 
 #[derive(Debug)]
 pub(crate) struct Writer {
     vfs: Arc<dyn Vfs>,
     segment_size: u64,
+    /// How far ahead of a synced write room is reserved, at most.
+    reserve: u64,
     pub(crate) positions: Positions,
     pub(crate) active: Option<Active>,
     buffer: Vec<u8>,
@@ -66,6 +75,13 @@ enum State {
     Closed,
 }
 
+/// How segments grow, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sizes {
+    pub(crate) segment: u64,
+    pub(crate) reserve: u64,
+}
+
 /// Where a frame went.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Appended {
@@ -81,6 +97,8 @@ pub(crate) struct Batch {
     name: Arc<str>,
     offset: u64,
     bytes: Arc<Vec<u8>>,
+    /// The length to extend the file to first.
+    reserve: Option<u64>,
     sync: bool,
     /// The last LSN in it.
     pub(crate) to: Lsn,
@@ -92,6 +110,13 @@ impl Batch {
     /// gathers meanwhile.
     pub(crate) fn write_and_sync(&mut self) -> Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
+        if let Some(len) = self.reserve {
+            match file.reserve(len) {
+                // L7: the write itself will tell whether there is room for it.
+                Err(e) if is_full(&e) => {}
+                reserved => reserved.map_err(Error::io("reserve", &self.name))?,
+            }
+        }
         if !self.bytes.is_empty() {
             let written = write_all_at(&**file, &self.bytes, self.offset);
             written.map_err(Error::io("write", &self.name))?;
@@ -104,11 +129,16 @@ impl Batch {
     }
 }
 
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 impl Writer {
-    pub(crate) fn new(vfs: Arc<dyn Vfs>, segment_size: u64, end: Lsn, next_epoch: u32) -> Writer {
+    pub(crate) fn new(vfs: Arc<dyn Vfs>, sizes: Sizes, end: Lsn, next_epoch: u32) -> Writer {
         Writer {
             vfs,
-            segment_size: segment_size.clamp(SEGMENT_HEADER as u64 + 1, SEGMENT_SIZE_MAX),
+            segment_size: sizes.segment.clamp(SEGMENT_HEADER as u64 + 1, SEGMENT_SIZE_MAX),
+            reserve: sizes.reserve.min(SEGMENT_SIZE_MAX),
             positions: Positions::default(),
             active: None,
             buffer: Vec::new(),
@@ -124,7 +154,7 @@ impl Writer {
 
     /// For a store that is only read: refuses everything. `durable` is what is proven to be.
     pub(crate) fn refusing(vfs: Arc<dyn Vfs>, end: Lsn, durable: Lsn) -> Writer {
-        let mut writer = Writer::new(vfs, SEGMENT_SIZE_MAX, end, 0);
+        let mut writer = Writer::new(vfs, Sizes::default(), end, 0);
         (writer.durable, writer.state) = (durable, State::ReadsOnly);
         writer.positions.publish_appended(end, 0);
         writer.positions.publish_written(end);
@@ -240,7 +270,7 @@ impl Writer {
         let header = SegmentHeader { first, copied_through, durable };
         self.buffer.extend_from_slice(&header.encode(epoch));
         let name = Arc::from(name);
-        self.active = Some(Active { first, epoch, name, file, written: 0, taken: 0 });
+        self.active = Some(Active { first, epoch, name, file, written: 0, taken: 0, reserved: 0 });
         Ok(())
     }
 
@@ -276,17 +306,23 @@ impl Writer {
         let (to, wrote) = (self.appended, false);
         let Some(active) = self.active.as_mut().filter(|_| self.state == State::Works) else {
             let (name, bytes) = (Arc::from(""), Arc::default());
-            return Batch { file: None, name, offset: 0, bytes, sync: false, to, wrote };
+            let (reserve, sync) = (None, false);
+            return Batch { file: None, name, offset: 0, bytes, reserve, sync, to, wrote };
         };
         let next = std::mem::take(&mut self.spare);
         let bytes = Arc::new(std::mem::replace(&mut self.buffer, next));
         let offset = active.taken;
         active.taken += bytes.len() as u64;
+        // As much again as there is, within limits: short lives waste little, long ones seldom ask.
+        let ahead = active.taken.max(RESERVE_MIN).min(self.reserve);
         assert!(self.on_its_way.is_none(), "L6: one batch at a time");
         self.on_its_way = Some(Arc::clone(&bytes));
         let (file, name) = (Some(Arc::clone(&active.file)), Arc::clone(&active.name));
         let sync = sync && self.durable < to;
-        Batch { file, name, offset, bytes, sync, to, wrote }
+        let reserve = (sync && active.taken > active.reserved).then(|| active.taken + ahead);
+        active.reserved = active.reserved.max(reserve.unwrap_or(0));
+        let reserve = reserve.filter(|_| ahead > 0);
+        Batch { file, name, offset, bytes, reserve, sync, to, wrote }
     }
 
     /// A batch is back from the disk.

@@ -85,6 +85,8 @@ pub(crate) struct Found {
     pub(crate) index: Index,
     pub(crate) milestones: Milestones,
     pub(crate) bad_end: Option<BadEnd>,
+    /// The file and the offset in it where the log ends.
+    pub(crate) log_end: Option<(String, u64)>,
     /// All names that are ours, and the others.
     pub(crate) names: Vec<Name>,
     pub(crate) foreign: Vec<String>,
@@ -123,6 +125,7 @@ pub(crate) fn gather(vfs: &dyn Vfs) -> Result<Found> {
         index: Index::default(),
         milestones: Milestones { list: Vec::new(), stride: 1 },
         bad_end: None,
+        log_end: None,
         names: Vec::with_capacity(list.len()),
         foreign: Vec::new(),
         snapshots: Vec::new(),
@@ -311,6 +314,7 @@ fn replay(found: &mut Found, scan: &mut Scan, limit: Lsn, text: &str) -> std::io
     found.index.apply_all(&mut changes, 0);
     found.facts.statement = found.facts.statement.max(scan.statement);
     found.index.slots[slot as usize].last = scan.next.previous();
+    found.log_end = Some((text.to_string(), scan.offset));
     let Some(why) = scan.bad else {
         scan.reader.release(); // there may be thousands of segments
         return Ok(());

@@ -19,7 +19,7 @@ use crate::format::name::{Kind, Name};
 use crate::index::Index;
 use crate::log::open;
 use crate::log::scan::{Bad, Scan};
-use crate::log::writer::Writer;
+use crate::log::writer::{Sizes, Writer};
 use clean::{newest_kept, overridden, take_back};
 use facts::{BadEnd, Found, gather};
 use highwater_vfs::{OpenMode, Vfs};
@@ -44,10 +44,10 @@ pub(crate) struct Recovered {
     pub(crate) obsolete: Vec<Name>,
 }
 
-pub(crate) fn recover(vfs: &Arc<dyn Vfs>, segment_size: u64) -> Result<Recovered> {
+pub(crate) fn recover(vfs: &Arc<dyn Vfs>, sizes: Sizes) -> Result<Recovered> {
     let (mut found, plan) = decide(&**vfs)?;
     let next_epoch = found.max_epoch + 1; // no more than EPOCH_MAX + 1
-    let mut writer = Writer::new(Arc::clone(vfs), segment_size, plan.last, next_epoch);
+    let mut writer = Writer::new(Arc::clone(vfs), sizes, plan.last, next_epoch);
     let mut report = report(&found, &plan);
     let temporary = found.names.iter().filter(|n| n.kind == Kind::Temporary);
     let mut obsolete: Vec<Name> = temporary.copied().collect();
@@ -134,7 +134,10 @@ pub(crate) fn refuse(found: &Found, plan: &Plan) -> Result<()> {
             let damaged = found.spoiled.first().filter(|s| s.lsn >= facts.end && !facts.bad);
             Err(match (&found.bad_end, damaged) {
                 (_, Some(name)) => Error::corrupt(name.text(), 0, expected, "a damaged snapshot"),
-                (None, None) => Error::corrupt("the log", 0, expected, "the end of the log"),
+                (None, None) => {
+                    let (file, offset) = found.log_end.clone().unwrap_or(("the log".into(), 0));
+                    Error::corrupt(file, offset, expected, "the end of the log")
+                }
                 (Some(bad), None) => corrupt_at(bad, expected),
             })
         }

@@ -142,6 +142,10 @@ impl File for Handle {
         patient(|| self.0.set_len(len))
     }
 
+    fn reserve(&self, len: u64) -> io::Result<()> {
+        patient(|| self.0.reserve(len))
+    }
+
     fn size(&self) -> io::Result<u64> {
         patient(|| self.0.size())
     }

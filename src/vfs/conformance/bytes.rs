@@ -19,6 +19,7 @@ probes! {
     "V6" "set_len extends with zeros" grow,
     "V6" "set_len does not bring cut bytes back" cut_and_grow,
     "V6" "set_len to the same size changes nothing" set_len_same,
+    "V6" "reserve extends with zeros and never cuts" reserve,
     "V7" "a write is seen by every handle" write_seen,
     "V7" "a length is seen by every handle" length_seen,
     "V7" "a name is seen by every call" name_seen,
@@ -170,6 +171,17 @@ fn set_len_same(b: &Bench<'_>) -> Outcome {
     let file = b.file("f", b"abc")?;
     granted(file.set_len(3), "set_len to the same size")?;
     same_bytes(&file, b"abc", "after set_len to the same size")
+}
+
+fn reserve(b: &Bench<'_>) -> Outcome {
+    let file = b.file("f", b"abc")?;
+    let mut want = b"abc".to_vec();
+    for len in [2, 4, 6_000, 512] {
+        granted(file.reserve(len), &format!("reserve({len})"))?;
+        want.resize(want.len().max(len as usize), 0);
+        same_bytes(&file, &want, &format!("after reserve({len})"))?;
+    }
+    Ok(())
 }
 
 fn write_seen(b: &Bench<'_>) -> Outcome {

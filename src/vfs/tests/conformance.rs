@@ -30,7 +30,7 @@ const CAUGHT: &[(&str, &[Bug])] = &[
     ("V5", &[WriteZeroesSector, WriteTruncatesBehind, AlwaysAppends, NeverExtends, GapIsGarbage,
              GapShowsCutBytes, EmptyWriteExtends, WriteOvercounts, WritesNothing]),
     ("V6", &[SetLenNeverCuts, SetLenNeverGrows, GrowthIsGarbage, CutBytesComeBack,
-             SetLenSameEmpties]),
+             SetLenSameEmpties, ReserveCuts]),
     ("V7", &[BuffersWrites, CachesLength, CachesNames, SyncPads]),
     ("V8", &[ListUnsorted, ListIgnoresCase, ListHidesDirectories, ListHidesDotNames,
              ListIsRecursive, ListShowsDots, ListIsAsOfSync, ListOfMissingIsEmpty]),
@@ -190,6 +190,10 @@ impl File for Reluctant<Arc<dyn File>> {
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.interrupted()?;
         self.0.set_len(len)
+    }
+    fn reserve(&self, len: u64) -> io::Result<()> {
+        self.interrupted()?;
+        self.0.reserve(len)
     }
     fn size(&self) -> io::Result<u64> {
         self.interrupted()?;

@@ -8,7 +8,13 @@ use highwater_vfs::Vfs;
 use std::sync::Arc;
 
 fn options(durability: Durability) -> Options {
-    Options { durability, segment_size: 700, checkpoint_bytes: 600, ..Options::default() }
+    Options {
+        durability,
+        segment_size: 700,
+        reserve: 0,
+        checkpoint_bytes: 600,
+        ..Options::default()
+    }
 }
 
 /// Works until an operation fails: the states after each, and how many are acknowledged.
@@ -116,7 +122,7 @@ fn every_size_of_room() {
 ///
 /// How often the old record 3 was lost, the new one kept, and the old one came back.
 pub(crate) fn taken_back(recovering: impl Fn(&SimFs) -> Arc<dyn Vfs>) -> (u32, u32, u32) {
-    let options = Options { durability: Durability::FlushOnly, ..Options::default() };
+    let options = Options { durability: Durability::FlushOnly, reserve: 0, ..Options::default() };
     let open = |disk: &SimFs| PayloadStore::open(Arc::new(disk.clone()), options.clone()).unwrap();
     let first = SimFs::new(Model::Posix);
     let store = open(&first);

@@ -109,10 +109,12 @@ fn life() -> impl Strategy<Value = Life> {
 fn options() -> impl Strategy<Value = Options> {
     let modes = select(vec![Durability::Fsync, Durability::FlushOnly, Durability::None]);
     let growth = prop_oneof![3 => Just(None), 1 => (1..3000u64).prop_map(Some)];
-    let parts = (modes, select(vec![256u64, 512, 1024, 4096]), 1..3usize, growth);
-    parts.prop_map(|(durability, segment_size, snapshots_kept, growth)| Options {
+    let reserve = select(vec![0u64, 300, 1024]);
+    let parts = (modes, select(vec![256u64, 512, 1024, 4096]), reserve, 1..3usize, growth);
+    parts.prop_map(|(durability, segment_size, reserve, snapshots_kept, growth)| Options {
         durability,
         segment_size,
+        reserve,
         snapshots_kept,
         checkpoint_bytes: growth.unwrap_or(u64::MAX),
         auto_checkpoint: growth.is_some(),

@@ -31,6 +31,7 @@ pub(crate) enum Bug {
     GapShowsCutBytes, EmptyWriteExtends, WriteOvercounts, WritesNothing,
     // V6
     SetLenNeverCuts, SetLenNeverGrows, GrowthIsGarbage, CutBytesComeBack, SetLenSameEmpties,
+    ReserveCuts,
     // V7
     BuffersWrites, CachesLength, CachesNames, SyncPads,
     // V8
