@@ -1,7 +1,7 @@
 //! The seam between a storage engine and its disk.
 //!
 //! An engine that talks to its files only through [`Vfs`] and [`File`] can be run on the real disk
-//! ([`OsFs`]) and on a simulated one that loses power. Eleven methods, thirteen numbered clauses
+//! ([`OsFs`]) and on a simulated one that loses power. Twelve methods, thirteen numbered clauses
 //! (V1-V13): the clauses stand in `docs/contract.md`, and those that can be seen without a crash
 //! are checked by [`conformance`] against any implementation.
 //!
