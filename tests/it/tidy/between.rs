@@ -37,7 +37,10 @@ pub(super) fn arrows(manifest: &Source) -> Vec<String> {
     let allowed: &[&str] = match manifest.path.as_str() {
         "src/vfs/Cargo.toml" => &[],
         "src/store/Cargo.toml" | "sim/Cargo.toml" => &["highwater-vfs"],
-        "models/Cargo.toml" => &["highwater-vfs", "highwater", "highwater-sim"],
+        "models/shuttle/Cargo.toml" => &["highwater-vfs"],
+        "models/Cargo.toml" => {
+            &["highwater-vfs", "highwater", "highwater-sim", "highwater-shuttle"]
+        }
         _ => return Vec::new(),
     };
     let mut dependencies = false;
