@@ -26,7 +26,7 @@ pub struct Audited<S> {
     pub site: String,
     /// Of a file or a directory.
     pub sync: SyncKind,
-    /// How often it was met.
+    /// How often it was met in the first life; 0 for one that only recovery comes by.
     pub calls: u64,
     /// The simplest disaster that needs it, and the counterexample; `None` if it is redundant in
     /// all that was explored.
@@ -72,18 +72,15 @@ fn without<S: Subject + Clone>(subject: &S, site: &str, site_of: SiteOf) -> Wrap
 /// A subject and the disasters that it survives with all its syncs.
 type Sound<'a, S> = (&'a S, Arc<[(String, Settings)]>);
 
-type Met = Arc<Mutex<BTreeMap<String, (SyncKind, u64)>>>;
+/// The syncs that a subject came by, and how often.
+type Met = BTreeMap<String, (SyncKind, u64)>;
 
-/// Whether the subject survives a disaster with all its syncs; `met` is told which it came by.
-fn survives<S: Subject + Clone>(
-    subject: &S,
-    settings: &Settings,
-    site_of: SiteOf,
-    met: &Met,
-) -> bool {
-    let noted = Arc::clone(met);
+/// The syncs that a subject comes by; `None` if it does not survive with all of them.
+fn met<S: Subject + Clone>(subject: &S, settings: &Settings, site_of: SiteOf) -> Option<Met> {
+    let noted = Arc::new(Mutex::new(Met::new()));
+    let met = Arc::clone(&noted);
     let watched = Wrapped::new(subject.clone(), move |disk| {
-        let met = Arc::clone(&noted);
+        let met = Arc::clone(&met);
         Arc::new(WithoutSync::when(disk, move |call| {
             let mut met = met.lock().unwrap_or_else(PoisonError::into_inner);
             met.entry(site_of(call)).or_insert((call.kind, 0)).1 += 1;
@@ -91,7 +88,32 @@ fn survives<S: Subject + Clone>(
         }))
     });
     let tally = crate::Explorer::new(settings.clone()).run(&watched);
-    tally.found.is_none() && !tally.out_of_budget && !tally.diverged
+    let survived = tally.found.is_none() && !tally.out_of_budget && !tally.diverged;
+    let met = std::mem::take(&mut *noted.lock().unwrap_or_else(PoisonError::into_inner));
+    survived.then_some(met)
+}
+
+/// All syncs that a subject comes by, counted in its first life, and the disasters it survives.
+///
+/// Each worker of an exploration lives the first life for itself, and one that found something
+/// ends the others sooner or later: neither their counts nor what a failed one came by can be told.
+fn sound<S: Subject + Clone>(
+    subject: &S,
+    settings: &Settings,
+    site_of: SiteOf,
+) -> (Met, Vec<(String, Settings)>) {
+    let alone = Settings { crashes: 0, threads: 1, failure: None, ..settings.clone() };
+    let mut all = met(subject, &alone, site_of).unwrap_or_default();
+    let mut disasters = disasters(settings);
+    // What breaks with all its syncs says nothing about one of them.
+    disasters.retain(|(_, settings)| {
+        let met = met(subject, settings, site_of);
+        for (site, (kind, _)) in met.iter().flatten() {
+            all.entry(site.clone()).or_insert((*kind, 0));
+        }
+        met.is_some()
+    });
+    (all, disasters)
 }
 
 /// Audits every sync of the engine that any of these subjects comes by, in the order of their
@@ -138,12 +160,10 @@ pub fn audit<S: Subject + Clone>(
     let mut all: BTreeMap<String, (SyncKind, u64, Vec<Sound<'_, S>>)> = BTreeMap::new();
     for subject in subjects {
         stage(Stage { name: "looking for syncs".into(), ..Stage::default() });
-        // What breaks with all its syncs says nothing about one of them.
-        let met = Met::default();
-        let holds = |d: &(String, Settings)| survives(subject, &d.1, site_of, &met);
-        let sound: Arc<[_]> = disasters(settings).into_iter().filter(holds).collect();
-        for (site, (kind, calls)) in met.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let entry = all.entry(site.clone()).or_insert((*kind, 0, Vec::new()));
+        let (met, sound) = sound(subject, settings, site_of);
+        let sound: Arc<[_]> = sound.into();
+        for (site, (kind, calls)) in met {
+            let entry = all.entry(site).or_insert((kind, 0, Vec::new()));
             entry.1 += calls;
             entry.2.push((subject, Arc::clone(&sound)));
         }

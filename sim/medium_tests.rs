@@ -176,6 +176,88 @@ fn m1_what_decays_is_served_by_who_does_not_look() {
     assert_eq!(careful.recoveries, 1 + 10 + 12, "each byte of the two files, and none");
 }
 
+/// Bytes that this life has seen, or has written, do not change while it lives.
+#[test]
+fn m1_a_write_that_went_astray_spares_what_is_warm() {
+    for (warm, astray) in [(false, 2), (true, 0)] {
+        let fs = on(Model::Posix, "plain");
+        ["a", "b", "c"].iter().for_each(|name| drop(create(&fs, name, name.as_bytes())));
+        fs.lock().disk.to_fail = Some(Failure::Decay(Decay::Misdirected));
+        let (mut choices, mut found) = (Choices::enumerate(), 0);
+        loop {
+            let cut = fs.power_cut(choices);
+            cut.lock().may_fail = true;
+            let a = warm.then(|| read(&cut, "a").unwrap());
+            if warm {
+                let b = cut.open("b".as_ref(), OpenMode::Write).unwrap();
+                b.write_at(b"B", 0).unwrap();
+                b.sync().unwrap();
+            }
+            found += u32::from(read(&cut, "c").unwrap() == [0]); // "c" was never written to it
+            if warm {
+                let now = ["a", "b"].map(|name| read(&cut, name).unwrap());
+                assert_eq!(now, [a.unwrap(), b"B".to_vec()], "M1: what is warm stays what it is");
+            }
+            choices = cut.choices();
+            if !choices.advance() {
+                break;
+            }
+        }
+        assert_eq!(found, astray, "M1: warm {warm}");
+    }
+}
+
+#[test]
+fn w3_a_reader_of_what_failed_has_a_promise_and_of_garbage_a_finding() {
+    let put =
+        |key: u64, value: u8| Effect::new(format!("put {key}"), vec![(key, Some(vec![value]))]);
+    let full = || Ok(Map::new());
+    let state = |pairs: &[(u64, u8)]| {
+        let mut state = Recovered::default();
+        pairs.iter().for_each(|(key, value)| state.add(*key, &[*value]));
+        state
+    };
+    let mut window = Window::default();
+    window.attempt(&put(1, 1));
+    window.acknowledge(Level::Durable);
+    window.attempt(&put(2, 2));
+    window.failed();
+    window.attempt(&put(3, 3));
+    window.acknowledge(Level::Durable);
+    for (key, value) in [(2, Some(9)), (1, Some(2)), (4, Some(4))] {
+        let value = value.map(|value| [value]);
+        let broken = window.clone().saw(key, value.as_ref().map(|v| &v[..])).unwrap_err();
+        assert_eq!(broken.rule, Rule::P10Visibility, "key {key}");
+    }
+    window.clone().land(state(&[(1, 1), (3, 3)]), full).expect("W3: nobody has seen it");
+    window.saw(2, Some(&[2])).expect("it may be there");
+    let lost = window.clone().land(state(&[(1, 1), (3, 3)]), full);
+    assert!(lost.is_err(), "W3: a reader has seen it");
+    window.land(state(&[(1, 1), (2, 2), (3, 3)]), full).expect("and it is there");
+    // What two can have set is a promise of neither.
+    let both = |key| Effect::new("both".into(), vec![(2, Some(vec![2])), (key, Some(vec![7]))]);
+    let of_two = |last: bool| {
+        let mut window = Window::default();
+        for key in [4, 5] {
+            window.attempt(&both(key));
+            window.failed();
+        }
+        if last {
+            window.attempt(&put(2, 6));
+            window.failed();
+            window.saw(4, Some(&[7])).expect("it may be there");
+        }
+        window.saw(2, Some(&[2])).expect("of one of the two");
+        window
+    };
+    for (state, also) in
+        [(state(&[(2, 2), (4, 7)]), true), (state(&[(2, 2), (5, 7)]), false), (state(&[]), false)]
+    {
+        let [two, four] = [false, true].map(|last| of_two(last).land(state, full).is_ok());
+        assert_eq!((two, four), (true, also), "W3: seen is only what nothing else explains");
+    }
+}
+
 #[test]
 fn w3_what_failed_is_in_or_out_and_stays_so() {
     let put = |key: u64| Effect::new(format!("put {key}"), vec![(key, Some(vec![key as u8]))]);

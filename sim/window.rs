@@ -90,6 +90,14 @@ struct Accepted {
     failed: bool,
 }
 
+impl Accepted {
+    /// What it sets the key to, if it changes it.
+    fn sets(&self, key: u64) -> Option<Option<&[u8]>> {
+        let change = self.effect.changes.iter().find(|change| change.0 == key);
+        change.map(|change| change.1.as_deref())
+    }
+}
+
 /// What stands before the names of operations that were acknowledged and are gone.
 pub(crate) const LOST: &str = "promised and lost: ";
 
@@ -239,9 +247,13 @@ impl Window {
             Some(count) => {
                 self.durable = count;
                 self.flushed = self.flushed.max(count);
+                self.promise_what_shows(key, value);
                 Ok(())
             }
-            None if self.saw_failed(key, value) => Ok(()),
+            None if self.may_show(key, value) => {
+                self.promise_what_shows(key, value);
+                Ok(())
+            }
             None => {
                 let got = value.map_or("nothing".into(), |v| format!("{} bytes", v.len()));
                 let what = format!("a reader of key {key} is answered {got}");
@@ -250,17 +262,25 @@ impl Window {
         }
     }
 
-    /// Whether a value may be there because operations failed; what a reader saw of one of those
-    /// is a promise.
-    fn saw_failed(&mut self, key: u64, value: Option<&[u8]>) -> bool {
-        let shows =
-            |a: &Accepted| a.effect.changes.iter().any(|c| c.0 == key && c.1.as_deref() == value);
-        let some_failed = self.accepted.iter().any(|a| a.failed);
-        if let Some(seen) = self.accepted.iter_mut().rev().find(|a| a.failed && shows(a)) {
-            seen.failed = false;
-            return true;
+    /// Whether a value may be there because operations failed.
+    fn may_show(&self, key: u64, value: Option<&[u8]>) -> bool {
+        self.accepted.iter().any(|a| a.failed)
+            && (value.is_none() || self.accepted.iter().any(|a| a.sets(key) == Some(value)))
+    }
+
+    /// If nothing but one failed operation can have set what a reader saw, it is in (W3).
+    fn promise_what_shows(&mut self, key: u64, value: Option<&[u8]>) {
+        let mut who = None;
+        for (nth, accepted) in self.accepted.iter().enumerate().rev() {
+            let Some(set) = accepted.sets(key) else { continue };
+            if set == value && who.replace(nth).is_some() {
+                return; // it may be either
+            }
+            if !accepted.failed && nth < self.flushed {
+                break; // what came before is overwritten
+            }
         }
-        some_failed && (value.is_none() || self.accepted.iter().any(shows))
+        who.into_iter().for_each(|nth| self.accepted[nth].failed = false);
     }
 
     fn print_after(&self, count: usize) -> u128 {

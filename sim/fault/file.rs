@@ -1,9 +1,9 @@
 //! An open file on a disk with faults.
 
 use super::{CallKind, Fault, FaultEffect, Shared};
-use highwater_vfs::{File, write_all_at};
+use highwater_vfs::File;
 use std::fmt::{self, Debug};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 pub(super) struct FaultFile {
@@ -27,6 +27,20 @@ impl FaultFile {
             }
             self.inner.write_at(&buf[..count], offset)
         })
+    }
+
+    /// As many of the bytes as there is room for.
+    fn write_what_fits(&self, mut buf: &[u8], mut offset: u64) -> io::Result<()> {
+        while !buf.is_empty() {
+            match self.write(buf, offset) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => (buf, offset) = (&buf[count..], offset + count as u64),
+                Err(e) if e.kind() == ErrorKind::StorageFull => break,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -56,7 +70,7 @@ impl File for FaultFile {
             }
             Some(fault @ Fault { what: FaultEffect::EioAfter(bytes), .. }) => {
                 let count = buf.len().min(bytes as usize);
-                write_all_at(&*self.inner, &buf[..count], offset)?;
+                self.write_what_fits(&buf[..count], offset)?;
                 self.shared.failed(fault)
             }
             Some(fault) => self.shared.failed(fault),

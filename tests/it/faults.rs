@@ -130,6 +130,25 @@ fn a_full_disk_takes_what_fits_and_has_room_again_after_a_removal() {
     }
 }
 
+/// A disk has no more room for a write that fails than for one that does not.
+#[test]
+fn a_write_that_fails_in_the_middle_takes_no_more_than_there_is() {
+    for (text, size) in [
+        ("write#0:EIO+100,space:50", 50),
+        ("write#0:EIO+30,space:50", 30),
+        ("write#0:EIO+100,space:0", 0),
+    ] {
+        let (_, disk) = sim(text);
+        let file = disk.open("a".as_ref(), OpenMode::CreateNew).unwrap();
+        let error = file.write_at(&[7; 200], 0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Other, "{text}: {error}");
+        assert_eq!(file.size().unwrap(), size, "{text}");
+        assert_eq!(disk.fired().len(), 1, "{text}");
+        let room = if size == 30 { 20 } else { 0 };
+        assert_eq!(file.write_at(&[7; 90], size).unwrap_or(0), room, "{text}: what was taken");
+    }
+}
+
 /// Two writes, the sync of the first fails and is tried again, then the power goes.
 fn after_a_failed_sync(family: &str, cut: Pattern) -> (FaultFs, Vec<u8>, Vec<u8>) {
     let text = format!("sync#0:{family}");

@@ -24,6 +24,7 @@ macro_rules! under_every_model {
 }
 
 mod agrees;
+mod begins;
 mod brute;
 mod count;
 mod failing;

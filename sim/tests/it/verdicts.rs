@@ -279,4 +279,7 @@ fn a_budget_that_ends_is_inconclusive() {
     let report = run::<CORRECT>(&[put(1, 20), put(2, 30)], settings, &[]);
     assert_eq!(report.verdict, Verdict::Inconclusive);
     assert!(!report.exhaustive());
+    assert_eq!(report.tally.states_total, None, "what nobody came to was not counted");
+    let whole = run::<CORRECT>(&[put(1, 20), put(2, 30)], crashes(2), &[]);
+    assert!(whole.tally.states_total.is_some_and(|states| states > 0));
 }

@@ -50,6 +50,11 @@ fn a_replay_of_something_else_is_told_apart() {
     let gone = run(&["replay", "hw1.payload.posix.none.1.fsync_2048_2.p1-x16.p999_"]);
     assert_eq!(gone.code, 102, "{}", gone.stderr);
     assert!(gone.stderr.contains("none to cut before 999"), "{}", gone.stderr);
+    // One put begins one operation: there is no ninth to be early for.
+    let early = "hw1.payload.posix.none.1.fsync_2048_2.p1-x16.p4e9_";
+    let (code, replayed) = json(&["replay", early, "--format", "json"]);
+    assert_eq!((code, &replayed["verdict"]), (102, &"diverged".into()), "{replayed:#}");
+    assert!(replayed["diverged"].is_string() && replayed["rule"].is_null(), "{replayed:#}");
     for (token, what) in [
         ("", "begins with hw1"),
         ("hw1.payload", "2 parts"),

@@ -101,7 +101,19 @@ fn a_budget_ends_a_run_early() {
     let (code, report) = json(&[&args[..], &["--format", "json"]].concat());
     assert_eq!((code, &report["verdict"]), (0, &"inconclusive".into()));
     assert_eq!(report["exhaustive"], false);
+    assert!(report["states_total"].is_null(), "{report:#}");
+    assert!(report["states_covered"].is_string(), "{report:#}");
     assert!(began.elapsed().as_secs() < 60, "a budget of 200 ms took {:?}", began.elapsed());
     let ran = run(&[&args[..], &["--require-complete"]].concat());
     assert_eq!(ran.code, 5, "{}", ran.stderr);
+}
+
+#[test]
+fn an_audit_of_a_broken_engine_is_refused() {
+    for engine in ["museum/ack-1", "museum/dir-1"] {
+        let args = ["audit", "--engine", engine, "--model", "posix", "--format", "json"];
+        let ran = run(&args);
+        assert_eq!((ran.code, ran.stdout.as_str()), (100, ""), "{engine}: {}", ran.stderr);
+        assert!(ran.stderr.contains("violated with all its syncs"), "{}", ran.stderr);
+    }
 }
