@@ -101,6 +101,7 @@ impl Engine {
     ) -> Vec<Barrier> {
         match self.exhibit() {
             Exhibit::Piece(subject) => barriers(&[subject], settings, stage),
+            Exhibit::Threads(subject) => barriers(&[subject], settings, stage),
             Exhibit::Store if workloads.is_empty() => {
                 let workload = |text: &str| text.parse().expect("a workload of ours");
                 self.audit(&BARRIERS.map(workload), settings, stage)

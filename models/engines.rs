@@ -1,13 +1,12 @@
 //! What can be run by name: the store, and the museum.
 
 use crate::museum::{PIECES, Piece};
+use crate::outcome::{lines, run, run_threads, walk_twice};
 use crate::payload::{GOES_ON, POISONED};
-use crate::{Case, PayloadSubject, Task, Token};
+use crate::threads::{Plan, Scheduled};
+use crate::{Case, Outcome, PayloadSubject, Task, Token, Walks};
 use highwater::Row;
-use highwater_sim::{
-    Broken, Campaign, Easy, Failure, Model, Remedy, Replayed, Report, Rule, Settings, Stage,
-    Subject, Tally, Verdict, replay,
-};
+use highwater_sim::{Campaign, Easy, Model, Rule, Stage, Verdict};
 use std::sync::LazyLock;
 
 /// What to run.
@@ -17,62 +16,8 @@ pub struct Job {
     pub campaign: Campaign,
     /// On what; a piece of the museum has a workload of its own.
     pub case: Case,
-}
-
-/// A minimal counterexample, whatever the engine.
-#[derive(Clone, Debug)]
-pub struct Counterexample {
-    /// What broke.
-    pub broken: Broken,
-    /// One word that walks there again; it holds the shrunk workload and the trail.
-    pub token: Token,
-    /// What happens on the way.
-    pub replayed: Replayed,
-    /// The shrunk workload, an operation a line.
-    pub workload: Vec<String>,
-    /// The changes that had to be durable and were not, each with the sync that is missing.
-    pub missing: Vec<String>,
-    /// Which syncs would have kept the promise; `None` if that is not known.
-    pub remedy: Option<Remedy>,
-    /// Whether two walks did the same.
-    pub reproduced: bool,
-}
-
-/// What a campaign on an engine found.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// The answer.
-    pub verdict: Verdict,
-    /// Whether every crash state was covered.
-    pub exhaustive: bool,
-    /// Recoveries of all explorations but the control's.
-    pub recoveries: u64,
-    /// The exploration without failures.
-    pub tally: Tally,
-    /// The explorations in which something fails.
-    pub failures: Vec<(Failure, Tally)>,
-    /// Whether the control was caught; `None` if it did not run.
-    pub control_caught: Option<bool>,
-    /// The counterexample, if there is one.
-    pub counterexample: Option<Counterexample>,
-}
-
-/// A trail walked twice.
-#[derive(Clone, Debug)]
-pub struct Walks {
-    /// What was run, an operation a line.
-    pub workload: Vec<String>,
-    /// What the first walk did.
-    pub first: Replayed,
-    /// What the second did.
-    pub second: Replayed,
-}
-
-impl Walks {
-    /// Whether the trail fits the engine, and leads to the same place every time.
-    pub fn agree(&self) -> bool {
-        self.first == self.second && self.first.diverged.is_none()
-    }
+    /// Of an engine with threads: under which schedules. (Its seed is the campaign's.)
+    pub plan: Plan,
 }
 
 /// What an engine is made of.
@@ -80,12 +25,14 @@ impl Walks {
 enum Kind {
     Payload,
     Museum { piece: &'static Piece, twin: bool },
+    Threads { piece: &'static Piece, subject: fn() -> Scheduled, twin: bool },
 }
 
 /// A subject that an engine is made of.
 pub(crate) enum Exhibit {
     Store,
     Piece(Easy),
+    Threads(Scheduled),
 }
 
 /// Something that can be explored.
@@ -129,7 +76,10 @@ fn exhibit(piece: &'static Piece, twin: bool) -> Engine {
         rule: (!twin).then_some(piece.rule),
         bug: Some(piece.bug),
         models: piece.shows,
-        kind: Kind::Museum { piece, twin },
+        kind: match piece.threads {
+            None => Kind::Museum { piece, twin },
+            Some(both) => Kind::Threads { piece, subject: both[usize::from(twin)], twin },
+        },
     }
 }
 
@@ -170,13 +120,28 @@ impl Engine {
     pub fn campaign(&self) -> Campaign {
         match self.kind {
             Kind::Payload => Campaign::default(),
-            Kind::Museum { piece, twin } => piece.campaign(twin),
+            Kind::Museum { piece, twin } | Kind::Threads { piece, twin, .. } => {
+                piece.campaign(twin)
+            }
+        }
+    }
+
+    /// Under which schedules it is judged, if its callers are several threads.
+    pub fn plan(&self) -> Plan {
+        match self.kind {
+            Kind::Payload | Kind::Museum { .. } => Plan::default(),
+            Kind::Threads { piece, .. } => piece.plan(),
         }
     }
 
     /// Whether it brings its own workload.
     pub fn is_piece(&self) -> bool {
-        matches!(self.kind, Kind::Museum { .. })
+        !matches!(self.kind, Kind::Payload)
+    }
+
+    /// Whether its callers are several threads, and it is run under schedules.
+    pub fn is_threaded(&self) -> bool {
+        matches!(self.kind, Kind::Threads { .. })
     }
 
     /// How the exploration must end under `model`.
@@ -188,7 +153,7 @@ impl Engine {
     pub fn reaches(&self) -> Vec<&'static str> {
         match self.kind {
             Kind::Payload => payload_reaches(),
-            Kind::Museum { .. } => Vec::new(),
+            Kind::Museum { .. } | Kind::Threads { .. } => Vec::new(),
         }
     }
 
@@ -217,6 +182,7 @@ impl Engine {
                     (Task::Piece(subject.kept().to_vec()), lines(subject.acts()))
                 })
             }
+            Kind::Threads { subject, .. } => run_threads(&self.name, job, &subject(), stage),
         }
     }
 
@@ -224,6 +190,7 @@ impl Engine {
         match self.kind {
             Kind::Payload => Exhibit::Store,
             Kind::Museum { piece, twin } => Exhibit::Piece(exhibited(piece, twin)),
+            Kind::Threads { subject, .. } => Exhibit::Threads(subject()),
         }
     }
 
@@ -232,6 +199,7 @@ impl Engine {
         match self.kind {
             Kind::Payload => Vec::new(),
             Kind::Museum { piece, twin } => lines(exhibited(piece, twin).acts()),
+            Kind::Threads { subject, .. } => subject().program().lines(),
         }
     }
 
@@ -248,17 +216,25 @@ impl Engine {
             }
             (Kind::Museum { piece, twin }, Task::Piece(kept)) => {
                 let subject = exhibited(piece, twin);
-                let count = subject.acts().len();
-                if kept.iter().any(|nth| *nth >= count) {
-                    return Err(format!(
-                        "the token's workload: {} has {count} operations",
-                        self.name
-                    ));
-                }
+                self.has(kept, subject.acts().len())?;
                 let subject = subject.keeping(kept);
                 Ok(walk_twice(&subject, token, lines(subject.acts())))
             }
+            (Kind::Threads { subject, .. }, Task::Threads(kept, schedule)) => {
+                let subject = subject();
+                self.has(kept, subject.program().size())?;
+                let subject = subject.keeping(kept).under(schedule);
+                Ok(walk_twice(&subject, token, subject.program().lines()))
+            }
             _ => Err(format!("the token's workload is none for {}", self.name)),
+        }
+    }
+
+    /// Whether there are operations with these numbers.
+    fn has(&self, kept: &[usize], count: usize) -> Result<(), String> {
+        match kept.iter().all(|nth| *nth < count) {
+            true => Ok(()),
+            false => Err(format!("the token's workload: {} has {count} operations", self.name)),
         }
     }
 }
@@ -267,57 +243,9 @@ fn exhibited(piece: &Piece, twin: bool) -> Easy {
     if twin { (piece.twin)() } else { (piece.engine)() }
 }
 
-fn lines<T: ToString>(operations: &[T]) -> Vec<String> {
-    operations.iter().map(ToString::to_string).collect()
-}
-
 /// The recovery table but for the two rows that only damage leads to, and what a failed sync leads
 /// to.
 fn payload_reaches() -> Vec<&'static str> {
     let rows = Row::ALL.into_iter().filter(|row| !matches!(row, Row::R6Corrupt | Row::R7Gap));
     rows.map(Row::name).chain([POISONED, GOES_ON]).collect()
-}
-
-fn run<S: Subject + Clone>(
-    name: &str,
-    job: &Job,
-    subject: &S,
-    stage: &mut dyn FnMut(Stage),
-    task: impl Fn(&S) -> (Task, Vec<String>),
-) -> Outcome {
-    let report: Report<S> = job.campaign.run(subject, stage);
-    let (exhaustive, recoveries) = (report.exhaustive(), report.recoveries());
-    let counterexample = report.finding.map(|finding| {
-        let (task, workload) = task(&finding.subject);
-        Counterexample {
-            token: Token::new(name, &finding.settings, task, finding.trail.clone()),
-            workload,
-            missing: finding.missing(),
-            remedy: finding.remedy,
-            broken: finding.broken,
-            replayed: finding.replayed,
-            reproduced: finding.reproduced,
-        }
-    });
-    Outcome {
-        verdict: report.verdict,
-        exhaustive,
-        recoveries,
-        tally: report.tally,
-        failures: report.failures,
-        control_caught: report.control_caught,
-        counterexample,
-    }
-}
-
-fn walk_twice<S: Subject>(subject: &S, token: &Token, workload: Vec<String>) -> Walks {
-    let settings: Settings = token.settings();
-    let walk = || {
-        let mut walked = replay(subject, &settings, &token.trail);
-        if walked.diverged.is_none() && walked.trail != token.trail {
-            walked.diverged = Some(format!("it walks {} instead", walked.trail));
-        }
-        walked
-    };
-    Walks { workload, first: walk(), second: walk() }
 }

@@ -1,5 +1,6 @@
 //! A token: everything that walks a trail again, in one word.
 
+use crate::threads::Schedule;
 use crate::{Case, Workload};
 use highwater_sim::{Device, Failure, Model, Settings, Trail};
 use std::fmt;
@@ -41,13 +42,15 @@ impl FromStr for Fault {
     }
 }
 
-/// What is run: a case of a store, or which operations of a museum piece.
+/// What is run: a case of a store, or which operations of a museum piece, and under which schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
     /// A workload on a store.
     Store(Case),
     /// The operations of a piece that are left, by number, from 0.
     Piece(Vec<usize>),
+    /// The operations of a program of several threads that are left, by number, and its schedule.
+    Threads(Vec<usize>, Schedule),
 }
 
 impl Task {
@@ -55,22 +58,23 @@ impl Task {
     fn words(&self) -> [String; 2] {
         match self {
             Task::Store(case) => [case.setup.to_string(), case.workload.compact()],
-            Task::Piece(acts) => {
-                let acts: Vec<String> = acts.iter().map(usize::to_string).collect();
-                [PIECE.to_string(), acts.join("-")]
+            Task::Piece(acts) => [PIECE.to_string(), joined(acts)],
+            Task::Threads(acts, schedule) => {
+                [THREADS.to_string(), format!("{}~{schedule}", joined(acts))]
             }
         }
     }
 
     fn from_words(setup: &str, workload: &str) -> Result<Task, String> {
-        if setup == PIECE {
-            let number = |text: &str| {
-                text.parse().map_err(|_| format!("the token's workload: {text:?} is no number"))
-            };
-            let acts = workload.split('-').filter(|text| !text.is_empty()).map(number);
-            return Ok(Task::Piece(acts.collect::<Result<_, _>>()?));
-        }
         let wrong = |field: &str, why: String| format!("the token's {field}: {why}");
+        if setup == PIECE {
+            return Ok(Task::Piece(numbers(workload)?));
+        }
+        if setup == THREADS {
+            let (acts, schedule) = workload.split_once('~').unwrap_or((workload, ""));
+            let schedule = schedule.parse().map_err(|why| wrong("workload", why))?;
+            return Ok(Task::Threads(numbers(acts)?, schedule));
+        }
         Ok(Task::Store(Case {
             setup: setup.parse().map_err(|why| wrong("setup", why))?,
             workload: Workload::from_compact(workload)
@@ -82,13 +86,27 @@ impl Task {
 /// The setup of a piece.
 const PIECE: &str = "piece";
 
+/// The setup of a program of several threads.
+const THREADS: &str = "threads";
+
+fn joined(acts: &[usize]) -> String {
+    acts.iter().map(usize::to_string).collect::<Vec<String>>().join("-")
+}
+
+fn numbers(text: &str) -> Result<Vec<usize>, String> {
+    let number = |text: &str| {
+        text.parse().map_err(|_| format!("the token's workload: {text:?} is no number"))
+    };
+    text.split('-').filter(|text| !text.is_empty()).map(number).collect()
+}
+
 /// A finding in one word:
 /// `hw1.<engine>.<model>.<fault>.<crashes>.<setup>.<workload>.<trail>`.
 ///
 /// It begins with its version. It holds letters, digits and `-._~` only, so it needs no quotes in a
 /// shell and no escapes in a URL. What stands for what: `~` for an engine's `/`, for what separates
-/// a model from its device, for a fault's and a trail's `+`; `-` for a device's `=`, a fault's `:`
-/// and a trail's `:`; `_` for a device's `,` and a trail's `/`.
+/// a model from its device and a program from its schedule, for a fault's and a trail's `+`; `-`
+/// for a device's `=`, a fault's `:` and a trail's `:`; `_` for a device's `,` and a trail's `/`.
 ///
 /// ```
 /// use highwater_models::Token;
@@ -216,6 +234,7 @@ fn fault_of(text: &str) -> Result<Fault, String> {
 mod tests {
     use super::*;
     use crate::Setup;
+    use crate::threads::Departure;
     use highwater::Durability;
     use highwater_sim::{Choice, CrashKind, CrashPoint, Decay, FailedSync, LifeTrail, Rng, Tear};
 
@@ -270,6 +289,12 @@ mod tests {
                 crashes: rng.below(4) as u32,
                 task: match seed % 4 {
                     0 => Task::Piece((0..pick(&mut rng, 4)).map(|n| n * 3).collect()),
+                    1 => {
+                        let departure = |n: u64| Departure { at: n as u32 * 7, thread: 2 };
+                        let departures = (0..rng.below(4)).map(departure).collect();
+                        let kept = (0..pick(&mut rng, 4)).collect();
+                        Task::Threads(kept, Schedule::new(departures))
+                    }
                     _ => Task::Store(Case {
                         workload: Workload::random(seed, seed as usize % 5),
                         setup,
@@ -308,6 +333,8 @@ mod tests {
             ("hw1.payload.posix.none.x.fsync_2048_2.p1-x16.p7_", "the token's crashes"),
             ("hw1.payload.posix.none.2.fsync.p1-x16.p7_", "the token's setup"),
             ("hw1.payload.posix.none.2.fsync_2048_2.z.p7_", "the token's workload: line 1, column"),
+            ("hw1.museum~race-1.posix.none.2.threads.0-1~4x.p7_", "no departure of a schedule"),
+            ("hw1.museum~race-1.posix.none.2.threads.0-x~4t1.p7_", "\"x\" is no number"),
             ("hw1.payload.posix.none.2.fsync_2048_2.p1-x16.p7", "the token's trail: every life"),
             ("hw1.payload.posix.none.2.fsync_2048_2.p1-x16.p7_9-2", "the token's trail"),
             ("hw1.payload.posix.none.2.fsync_2048_2.p1-x16.é_", "the token's trail"),

@@ -70,7 +70,7 @@ pub use remedy::{Insertion, Remedy};
 pub use replay::{Lost, Replayed, replay};
 pub use rng::Rng;
 pub use settings::{Layers, Settings};
-pub use subject::{Halt, Life, Reach, Subject, Told};
+pub use subject::{Halt, Life, Reach, Remarks, Subject, Told};
 pub use tally::{Found, Progress, Tally};
 pub use trace::Trace;
 pub use trail::{CrashKind, CrashPoint, LifeTrail, Trail};

@@ -97,9 +97,34 @@ impl<P> Life<'_, P> {
 
     /// A line for the reader of a counterexample; `text` is only called on a replay.
     pub fn remark(&self, text: impl FnOnce() -> String) {
-        if let Some(trace) = self.remarks.and_then(|fs| fs.lock().trace.as_mut().map(|_| fs)) {
-            trace.lock().trace.as_mut().expect("just looked").remark(text());
+        if let Some(fs) = self.remarks {
+            write_remark(fs, text);
         }
+    }
+
+    /// Where remarks go, for callers that are threads of their own and outlive a borrow.
+    pub fn remarks(&self) -> Remarks {
+        Remarks(self.remarks.cloned())
+    }
+}
+
+/// [`Life::remark`] for whoever cannot hold on to the life: it can be kept and sent.
+#[derive(Clone, Debug)]
+pub struct Remarks(Option<crate::SimFs>);
+
+impl Remarks {
+    /// As [`Life::remark`].
+    pub fn remark(&self, text: impl FnOnce() -> String) {
+        if let Some(fs) = &self.0 {
+            write_remark(fs, text);
+        }
+    }
+}
+
+fn write_remark(fs: &crate::SimFs, text: impl FnOnce() -> String) {
+    if fs.lock().trace.is_some() {
+        let text = text(); // outside the lock: it may look at the disk
+        fs.lock().trace.iter_mut().for_each(|trace| trace.remark(text.clone()));
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod compact;
 mod frame;
+mod group;
 mod latch;
 pub(crate) mod redo;
 pub(crate) mod snapshots;
@@ -10,6 +11,7 @@ mod strict;
 
 pub(crate) use compact::{compact, drop_below};
 pub(crate) use frame::{HEADER, Header, checksum, frame, frames, read_frame};
+pub(crate) use group::{Group, Queue, locked, poisoned};
 pub(crate) use latch::Latch;
 pub(crate) use strict::{
     allocate, behind, damaged, found, read_base, read_state, reborn, scan_strict, scan_strict_from,

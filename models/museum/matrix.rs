@@ -4,6 +4,8 @@
 //! the ability. An ability that no bug needs would be one that we could do without.
 
 use super::Piece;
+use crate::Job;
+use crate::threads::{Plan, finds};
 use highwater_sim::{Campaign, Device, Explorer, Failure, Layers, Model, Settings, Tally, Tear};
 
 /// An ability of the disk, or of the explorer, that can be switched off.
@@ -29,11 +31,13 @@ pub enum Ability {
     Decay,
     /// The recovery may be cut too, and so may the work after it.
     SecondCrash,
+    /// Threads may be interleaved: without it, each goes on for as long as it can.
+    Schedule,
 }
 
 impl Ability {
     /// All, in the order of the columns.
-    pub const ALL: [Ability; 10] = [
+    pub const ALL: [Ability; 11] = [
         Ability::Drop,
         Ability::Reorder,
         Ability::Names,
@@ -44,6 +48,7 @@ impl Ability {
         Ability::FailedCall,
         Ability::Decay,
         Ability::SecondCrash,
+        Ability::Schedule,
     ];
 
     /// What heads its column.
@@ -59,11 +64,20 @@ impl Ability {
             Ability::FailedCall => "failed call",
             Ability::Decay => "decay",
             Ability::SecondCrash => "second crash",
+            Ability::Schedule => "schedule",
         }
     }
 
-    /// The campaign on a disk without it; `None` if the campaign makes no use of it anyway.
-    pub fn switched_off(self, campaign: &Campaign) -> Option<Campaign> {
+    /// The job without it; `None` if the job makes no use of it anyway.
+    pub fn switched_off(self, job: &Job) -> Option<Job> {
+        if self == Ability::Schedule {
+            return Some(Job { plan: Plan::ALONE, ..job.clone() });
+        }
+        let campaign = self.on_another_disk(&job.campaign)?;
+        Some(Job { campaign, ..job.clone() })
+    }
+
+    fn on_another_disk(self, campaign: &Campaign) -> Option<Campaign> {
         let usual = &campaign.settings;
         let device = usual.device;
         let layers = |layers: Layers| Settings { layers, ..usual.clone() };
@@ -79,6 +93,7 @@ impl Ability {
             Ability::FailedSync | Ability::FailedCall | Ability::Decay => {
                 return self.without_failures(campaign);
             }
+            Ability::Schedule => return None,
         };
         Some(Campaign { settings, ..campaign.clone() })
     }
@@ -104,14 +119,19 @@ pub fn model_of(piece: &Piece) -> Model {
 pub fn needs(piece: &Piece) -> Vec<Ability> {
     let mut campaign = Campaign { control: false, ..piece.campaign(false) };
     campaign.settings.model = model_of(piece);
-    let needed = |ability: &Ability| {
-        ability.switched_off(&campaign).is_some_and(|less| !is_found(piece, &less))
-    };
-    Ability::ALL.into_iter().filter(needed).collect()
+    let job = Job { campaign, plan: piece.plan(), ..Job::default() };
+    let needed =
+        |ability: &Ability| ability.switched_off(&job).is_some_and(|less| !is_found(piece, &less));
+    let threads = piece.threads.is_some();
+    Ability::ALL.into_iter().filter(|a| threads || *a != Ability::Schedule).filter(needed).collect()
 }
 
-/// Whether a campaign finds anything. What it finds is not shrunk, so it is cheaper than a verdict.
-fn is_found(piece: &Piece, campaign: &Campaign) -> bool {
+/// Whether a job finds anything. What it finds is not shrunk, so it is cheaper than a verdict.
+fn is_found(piece: &Piece, job: &Job) -> bool {
+    if let Some([bug, _]) = piece.threads {
+        return finds(&job.campaign, job.plan, &bug());
+    }
+    let campaign = &job.campaign;
     let subject = (piece.engine)();
     let failing = campaign.failures.iter().copied().map(Some);
     let found = |failure: Option<Failure>| {

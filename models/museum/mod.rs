@@ -56,6 +56,7 @@ mod keep_5;
 mod keep_6;
 mod keep_7;
 mod port_2;
+mod race_1;
 mod rec_1;
 mod rec_2;
 mod rec_4;
@@ -69,12 +70,14 @@ mod stale_2;
 mod stale_4;
 mod stale_5;
 mod stale_6;
+mod sync_2;
 mod tail_10;
 mod tail_3;
 mod tail_5;
 mod tail_7;
 mod tail_9;
 mod vis_1;
+mod vis_2;
 
 pub use catalogue::{CLASSES, Entry, catalogue};
 pub use open::{OPEN, Open};
@@ -145,7 +148,10 @@ pub const PIECES: &[Piece] = &[
     del_1::PIECE,
     del_2::PIECE,
     del_3::PIECE,
+    sync_2::PIECE,
+    race_1::PIECE,
     vis_1::PIECE,
+    vis_2::PIECE,
     port_2::PIECE,
 ];
 

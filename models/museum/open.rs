@@ -36,16 +36,6 @@ pub const OPEN: &[Open] = &[
         "https://github.com/facebook/rocksdb/pull/10560",
     ),
     threads(
-        "SYNC-2",
-        "a failed leader sync surfaces only to the leader; the next one says Ok",
-        "https://github.com/rostamlabs/rostam/pull/87",
-    ),
-    threads(
-        "RACE-1",
-        "compaction renames the active log without the append lock",
-        "https://github.com/TopGunBuild/topgun/pull/50",
-    ),
-    threads(
         "RACE-2",
         "a checkpoint releases the lock before its own file I/O",
         "https://github.com/justrach/turbodb/issues/53",
@@ -64,11 +54,6 @@ pub const OPEN: &[Open] = &[
         "RACE-10",
         "a truncation waits for a barrier that never fires during a snapshot",
         "https://github.com/canonical/raft/issues/372",
-    ),
-    threads(
-        "VIS-2",
-        "a reader sees a commit whose group sync is still in flight",
-        "https://github.com/duckdb/duckdb/pull/23631",
     ),
     threads(
         "TIME-6",

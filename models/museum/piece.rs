@@ -1,5 +1,6 @@
 //! A piece of the museum: a bug that was found in the field, small enough to read, and its twin.
 
+use crate::threads::{Plan, Scheduled};
 use highwater_sim::{Campaign, Device, Easy, Failure, Model, Rule, Settings};
 
 /// A bug of the catalogue, as a small engine with a workload, and the same engine without the bug.
@@ -29,6 +30,8 @@ pub struct Piece {
     pub engine: fn() -> Easy,
     /// The engine without.
     pub twin: fn() -> Easy,
+    /// Of a bug among threads: the engine with the bug on its program, and the one without.
+    pub threads: Option<[fn() -> Scheduled; 2]>,
 }
 
 fn nothing() -> Easy {
@@ -50,6 +53,7 @@ impl Piece {
         ops: 0,
         engine: nothing,
         twin: nothing,
+        threads: None,
     };
 
     /// Its name: `ack-1`.
@@ -65,6 +69,12 @@ impl Piece {
             failures.extend(self.claims.iter().filter(|claim| Some(**claim) != self.needs));
         }
         Campaign { settings, failures, control: true }
+    }
+
+    /// Under which schedules, if it is a bug among threads. (Each of them shows with one
+    /// preemption.)
+    pub fn plan(&self) -> Plan {
+        Plan { bound: Some(1), random: 20, pct: 20, ..Plan::default() }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::human::{table, text_of};
 use crate::out::{data, json, note, thousands, wrapped};
 use crate::progress::Watch;
 use crate::run::{models_for, read_workload, unknown_engine};
+use highwater_models::threads::Plan;
 use highwater_models::{Barrier, Case, Engine, Job, Setup, Workload, matching};
 use highwater_sim::{Campaign, Model, Settings, SyncKind, Verdict};
 use serde::Serialize;
@@ -93,7 +94,8 @@ fn verdict_with_all(engine: &Engine, settings: &Settings) -> Verdict {
     let settings = Settings { crashes: settings.crashes.min(2), ..settings.clone() };
     let campaign = Campaign { settings, failures: Vec::new(), control: false };
     let case = Case { workload: Workload::standard(4), setup: Setup::default() };
-    engine.run(&Job { campaign, case }, &mut |_| ()).verdict
+    let job = Job { campaign, case, plan: Plan::ALONE };
+    engine.run(&job, &mut |_| ()).verdict
 }
 
 impl Row {

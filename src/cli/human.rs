@@ -62,6 +62,14 @@ fn rows(report: &Report, setup: &str) -> Vec<(&'static str, String)> {
             ),
         ),
     ];
+    if let Some(tried) = report.schedules {
+        let different = thousands(report.schedules_different.unwrap_or_default());
+        let complete = report.preemption_bound.map_or(String::new(), |bound| {
+            format!(", all with at most {bound} preemptions among them")
+        });
+        let tried = thousands(tried);
+        rows.push(("schedules", format!("{tried} tried, {different} different{complete}")));
+    }
     if report.device != "plain" {
         rows.push(("device", report.device.clone()));
     }

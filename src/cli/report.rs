@@ -48,6 +48,15 @@ pub(crate) struct Report {
     pub(crate) elapsed_s: f64,
     /// Whether dropped syncs were noticed; null if nobody looked or nothing is promised.
     pub(crate) control_caught: Option<bool>,
+    /// Of an engine with threads: the schedules that were tried; all figures are sums over them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) schedules: Option<u64>,
+    /// Those that differ in what the disk and the callers see: the others were not explored again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) schedules_different: Option<u64>,
+    /// The number of preemptions up to which no schedule was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) preemption_bound: Option<u32>,
     /// The explorations in which something fails; their states are not counted.
     pub(crate) failures: Vec<Family>,
     /// What was reached how often; 0 for what never was.
@@ -157,6 +166,9 @@ impl Report {
             recoveries_per_s: (outcome.recoveries as f64 / seconds.max(1e-9)) as u64,
             elapsed_s: (seconds * 1e3).round() / 1e3,
             control_caught: outcome.control_caught,
+            schedules: outcome.schedules.map(|schedules| schedules.tried),
+            schedules_different: outcome.schedules.map(|schedules| schedules.different),
+            preemption_bound: outcome.schedules.and_then(|schedules| schedules.complete),
             failures: outcome.failures.iter().map(family).collect(),
             reach: reach(engine, outcome),
             findings: outcome.counterexample.iter().map(Finding::new).collect(),

@@ -37,7 +37,8 @@ pub(crate) fn run(args: &RunArgs) -> Done {
     for engine in &engines {
         let first = reports.len();
         for model in models_for(&args.model, engine) {
-            let job = Job { campaign: campaign(args, engine, model), case: case.clone() };
+            let campaign = campaign(args, engine, model);
+            let job = Job { campaign, case: case.clone(), plan: engine.plan() };
             let (outcome, elapsed) = explore(args, engine, &job);
             let workload = match engine.is_piece() {
                 true => ("its own", engine.workload().len()),

@@ -8,7 +8,8 @@ use std::time::Instant;
 fn run(engine: &Engine, model: Model) -> Outcome {
     let campaign = engine.campaign();
     let settings = Settings { model, ..campaign.settings.clone() };
-    engine.run(&Job { campaign: Campaign { settings, ..campaign }, ..Job::default() }, &mut |_| ())
+    let campaign = Campaign { settings, ..campaign };
+    engine.run(&Job { campaign, plan: engine.plan(), ..Job::default() }, &mut |_| ())
 }
 
 fn why(outcome: &Outcome) -> String {

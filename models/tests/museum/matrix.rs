@@ -26,7 +26,8 @@ fn row(piece: &Piece) -> Row {
     let usual = engine.campaign();
     let settings = Settings { model: model_of(piece), ..usual.settings.clone() };
     let campaign = Campaign { settings, control: false, ..usual };
-    let outcome = engine.run(&Job { campaign, ..Job::default() }, &mut |_| ());
+    let plan = engine.plan();
+    let outcome = engine.run(&Job { campaign, plan, ..Job::default() }, &mut |_| ());
     let ops = outcome.counterexample.map_or(0, |found| found.workload.len());
     let (verdict, recoveries) = (outcome.verdict, outcome.recoveries);
     Row { verdict, needs: needs(piece), ops, recoveries }
