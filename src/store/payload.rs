@@ -335,8 +335,9 @@ impl PayloadStore {
         Some(Place { position, segment, file: slot.file.clone() })
     }
 
-    /// Bytes that are still in the writer's memory: only for them a reader takes its lock, which
-    /// is not held during a sync.
+    /// Bytes that are still in the writer's memory: only for them a reader takes its lock, which is
+    /// held during the sync of a rotation, a checkpoint or a shutdown, and of no other. What is
+    /// visible because it is durable is never among them.
     #[cold]
     fn read_unwritten(&self, place: &Place, size: usize, bytes: &mut Vec<u8>) -> bool {
         let offset = u64::from(place.position.offset);

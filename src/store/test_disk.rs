@@ -21,17 +21,17 @@ struct State {
     reads: usize,
 }
 
-/// Where calls of one kind, on names with one ending, are held up.
+/// Where calls of some kinds, on names with some endings, are held up.
 #[derive(Debug, Default)]
 struct Gate {
-    shut: Mutex<(Option<(&'static str, &'static str)>, bool)>,
+    shut: Mutex<(Vec<(&'static str, &'static str)>, bool)>,
     changed: Condvar,
 }
 
 impl Gate {
     fn pass(&self, kind: &str, name: &str) {
         let mut shut = self.shut.lock().unwrap();
-        while shut.0.is_some_and(|(k, end)| k == kind && name.ends_with(end)) {
+        while shut.0.iter().any(|(k, end)| *k == kind && name.ends_with(end)) {
             shut.1 = true;
             self.changed.notify_all();
             shut = self.changed.wait(shut).unwrap();
@@ -97,9 +97,11 @@ impl TestDisk {
         (state.failing, state.refused) = (None, None);
     }
 
-    /// From now on calls of a kind on names with an ending wait.
+    /// From now on calls of a kind on names with an ending wait, besides those that do already.
     pub(crate) fn hold(&self, kind: &'static str, ending: &'static str) {
-        *self.1.shut.lock().unwrap() = (Some((kind, ending)), false);
+        let mut shut = self.1.shut.lock().unwrap();
+        shut.0.push((kind, ending));
+        shut.1 = false;
     }
 
     /// Waits until somebody waits there.
@@ -108,8 +110,9 @@ impl TestDisk {
         drop(self.1.changed.wait_while(shut, |shut| !shut.1).unwrap());
     }
 
+    /// Lets those go on that were held up first.
     pub(crate) fn release(&self) {
-        *self.1.shut.lock().unwrap() = (None, false);
+        self.1.shut.lock().unwrap().0.remove(0);
         self.1.changed.notify_all();
     }
 

@@ -178,6 +178,30 @@ fn s6_writers_go_on_while_a_snapshot_is_written() {
     assert_eq!((store.report().snapshot, store.ids().len()), (Lsn(1), 28));
 }
 
+/// P9: what is on its way when a checkpoint poisons the store is unknown, and said to be.
+#[test]
+fn what_is_on_its_way_when_something_else_fails_is_unknown() {
+    let (disk, store) = fsync();
+    scope(|scope| {
+        disk.hold("sync_dir", "");
+        let checkpoint = scope.spawn(|| store.create_snapshot());
+        disk.held();
+        disk.refuse("sync_dir", "");
+        let other = storing(scope, &store, 2);
+        other.join().unwrap().unwrap();
+        disk.hold("sync", ".log");
+        let on_its_way = storing(scope, &store, 3);
+        disk.release();
+        let failed = checkpoint.join().unwrap();
+        assert!(matches!(failed, Err(Error::Io { op: "sync", .. })), "{failed:?}");
+        assert!(matches!(store.store(4, b"x"), Err(Error::Poisoned)));
+        disk.release();
+        let failed = on_its_way.join().unwrap();
+        assert!(matches!(failed, Err(Error::Io { .. })), "{failed:?}");
+    });
+    assert_eq!(store.ids(), [1, 2], "S1");
+}
+
 /// A shutdown finishes what is under way, and refuses what comes later.
 #[test]
 fn close_waits_for_those_under_way() {

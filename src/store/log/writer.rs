@@ -106,6 +106,11 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// Whether it was taken from a writer that does not write, and holds nothing.
+    pub(crate) fn is_void(&self) -> bool {
+        self.file.is_none()
+    }
+
     /// Writes and, if that was asked for, syncs. It knows nothing of the writer: the next batch
     /// gathers meanwhile.
     pub(crate) fn write_and_sync(&mut self) -> Result<()> {
@@ -333,7 +338,9 @@ impl Writer {
             active.written += bytes.len() as u64;
             self.positions.publish_written(to);
             self.on_its_way = None; // L6: the file has it
-            if let Ok(mut bytes) = Arc::try_unwrap(bytes) {
+            // A large payload's memory is given back.
+            let kept = |bytes: &Vec<u8>| bytes.capacity() <= 64 * WRITE_SIZE;
+            if let Some(mut bytes) = Arc::into_inner(bytes).filter(kept) {
                 bytes.clear();
                 self.spare = bytes;
             }

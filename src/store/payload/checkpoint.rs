@@ -106,7 +106,12 @@ impl PayloadStore {
 
     /// P9: a directory that cannot be synced is the log's end too.
     fn fail_stop<T>(&self, result: Result<T>) -> Result<T> {
-        self.log.with(|log| log.writer.fail_stop(result))
+        result.map_err(|error| {
+            self.log.with(|log| {
+                let error = log.failed(error);
+                log.writer.fail_stop::<()>(Err(error)).expect_err("it was one")
+            })
+        })
     }
 
     /// S3.
@@ -144,7 +149,7 @@ impl PayloadStore {
 
     /// Why the last automatic checkpoint failed: on a full disk, say. The operation that made it
     /// due was acknowledged all the same, the store goes on, and the next one is tried after as
-    /// much log growth again. `None` once a checkpoint has succeeded.
+    /// much log growth again. `None` once a checkpoint has succeeded. Waits for the one under way.
     ///
     /// To hear of it at once, turn [`auto_checkpoint`](crate::Options::auto_checkpoint) off, and
     /// call [`create_snapshot`](PayloadStore::create_snapshot) when

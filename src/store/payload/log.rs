@@ -83,6 +83,17 @@ impl PayloadLog {
         Ok(Gathered::Wait(lsn))
     }
 
+    /// The log is of no use any more: remembers why, and says it.
+    pub(super) fn failed(&mut self, error: Error) -> Error {
+        match (&self.failure, &error) {
+            (Some(before), Error::Poisoned) => before.again(),
+            _ => {
+                self.failure.get_or_insert(error.again());
+                error
+            }
+        }
+    }
+
     /// Whether `id` will have a payload once everything pending is visible; `None` if nothing of
     /// it is pending.
     pub(super) fn pending(&self, id: u64) -> Option<bool> {
@@ -111,10 +122,11 @@ impl Log for PayloadLog {
     }
 
     fn finish(&mut self, batch: Batch, done: Result<()>) -> Result<()> {
-        let to = batch.batch.to;
+        let (to, void) = (batch.batch.to, batch.batch.is_void());
         if let Err(error) = self.writer.finish(batch.batch, done) {
-            self.failure.get_or_insert(error.again());
-            return Err(error); // S1: and what is pending is never shown
+            // S1: what is pending is never shown. If something else has failed while it was on its
+            // way, that is the answer: `Poisoned` says that nothing has happened.
+            return Err(if void { error } else { self.failed(error) });
         }
         let mut index = self.index.write();
         let changes = self.pending.drain(..std::mem::take(&mut self.on_its_way));
