@@ -41,6 +41,8 @@ mod sync;
 #[cfg(test)]
 mod checkpoint_tests;
 #[cfg(test)]
+mod core_tests;
+#[cfg(test)]
 mod payload_tests;
 #[cfg(test)]
 mod reader_tests;

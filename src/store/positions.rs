@@ -87,22 +87,3 @@ impl Positions {
         self.shared.snapshot.store(lsn.0, Ordering::Release);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A1, A2, A3: in one thread. The orders are explored by the models of the loom checker.
-    #[test]
-    fn a2_a_view_sees_what_was_published() {
-        let positions = Positions::default();
-        let view = positions.clone();
-        positions.publish_appended(Lsn(2), 64);
-        positions.publish_written(Lsn(2));
-        positions.publish_durable(Lsn(1));
-        let seen = (view.durable(), view.written(), view.appended(), view.growth());
-        assert_eq!(seen, (Lsn(1), Lsn(2), Lsn(2), 64));
-        positions.publish_snapshot(Lsn(2), 0);
-        assert_eq!((view.snapshot(), view.growth()), (Lsn(2), 0));
-    }
-}
