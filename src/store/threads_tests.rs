@@ -98,6 +98,27 @@ fn s5_a_change_never_replaces_a_later_one() {
     }
 }
 
+/// S5: nobody waits in mode `None` but who fills the buffer, and a delete of what that one stores.
+#[test]
+fn s5_a_delete_is_not_undone_by_a_store_before_it() {
+    let (disk, store) = begun(&options(Durability::None));
+    disk.hold("write", "");
+    scope(|scope| {
+        let view = store.positions();
+        let large = scope.spawn(|| store.store(2, &[2; 20 << 10]).map(drop));
+        disk.held();
+        let delete = scope.spawn(|| store.delete(2).map(|ack| assert!(ack.is_some())));
+        while view.appended() < Lsn(3) {
+            yield_now();
+        }
+        disk.release();
+        large.join().unwrap().unwrap();
+        delete.join().unwrap().unwrap();
+    });
+    assert_eq!(store.ids(), [1], "S5");
+    store.check_invariants();
+}
+
 /// Of two deletes of one id, one has deleted something; the other is told so when that is durable.
 #[test]
 fn two_deletes_delete_once() {

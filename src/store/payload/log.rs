@@ -54,8 +54,11 @@ impl PayloadLog {
             let length = entry.bytes.map_or(Position::DELETED, |bytes| bytes.len() as u32);
             (entry.id, Position { lsn, slot, offset: at, length })
         });
-        // A full buffer is written by whoever filled it, even if nobody asks for that.
-        let wanted = if self.writer.is_full() { level.max(Level::Flushed) } else { level };
+        // A full buffer is written by whoever filled it, even if nobody asks for that. A delete of
+        // what waits waits too: once it is done, nothing in the index says that it was later (S5).
+        let undone = |entry: &Entry<'_>| entry.bytes.is_none() && self.pending(entry.id).is_some();
+        let waits = self.writer.is_full() || entries.iter().any(undone);
+        let wanted = if waits { level.max(Level::Flushed) } else { level };
         if wanted > Level::Buffered {
             self.pending.extend(positions);
             self.wanted = self.wanted.max(wanted);

@@ -1,0 +1,254 @@
+//! One life of the whole store under one schedule, with everything that its callers saw, cut at
+//! two moments on the way.
+
+use crate::disk::{Race, Slow};
+use highwater_models::history::{Answer, Crash, History, Verdict, What, search, witness};
+use highwater_shuttle::{Ack, Durability, Error, Lsn, Options, PayloadStore};
+use highwater_sim::{Choices, Effect, Level, Map, Model, Pattern, SimFs};
+use shuttle::sync::atomic::{AtomicU64 as Point, Ordering};
+use shuttle::thread::spawn;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Act {
+    Put(u64),
+    /// So large that the buffer is full.
+    PutLarge(u64),
+    Delete(u64),
+    Batch(u64, u64),
+    Deferred(u64),
+    Get(u64),
+    Flush,
+    Snapshot,
+    Close,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    pub(crate) mode: Durability,
+    /// Of a segment.
+    pub(crate) size: u64,
+    pub(crate) reserve: u64,
+    pub(crate) threads: &'static [&'static [Act]],
+    /// What the disk does wrong.
+    pub(crate) race: Option<Race>,
+}
+
+/// What happened in all schedules.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) schedules: AtomicU64,
+    pub(crate) rotated: AtomicU64,
+    /// Cuts that leave one state if all that is pending is lost, and another if it is kept.
+    pub(crate) open: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    /// Verdicts that neither checker would give.
+    pub(crate) unknown: AtomicU64,
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+}
+
+type Shared = Arc<Mutex<History>>;
+
+/// Everything that all threads of one life share.
+#[derive(Clone)]
+struct Life {
+    store: Arc<PayloadStore>,
+    disk: SimFs,
+    history: Shared,
+    seen: Arc<Seen>,
+    level: Level,
+}
+
+fn value(thread: u32, nth: usize, large: bool) -> Vec<u8> {
+    let mut bytes = vec![thread as u8, nth as u8, 7, 7];
+    bytes.resize(if large { 17 << 10 } else { 20 }, 7);
+    bytes
+}
+
+/// The calls explain themselves, and what is there after the crash.
+fn judge(history: &History, recovered: &Map, crash: Crash, seen: &Seen, when: &str) {
+    let verdict = match witness(history, Some(recovered), crash) {
+        Verdict::Unknown => search(history, Some(recovered), crash, 20_000),
+        verdict => verdict,
+    };
+    match verdict {
+        Verdict::Explained(_) => {}
+        Verdict::Unknown => count(&seen.unknown),
+        Verdict::Impossible(why) => panic!("{when}: {why:?}\n{recovered:?}\n{history:#?}"),
+    }
+}
+
+/// What a new life finds, with the ordinary store: it has no scheduling points.
+fn recover(disk: SimFs, program: &Program) -> Map {
+    let options = highwater::Options {
+        segment_size: program.size,
+        reserve: program.reserve,
+        ..highwater::Options::default()
+    };
+    let store = highwater::PayloadStore::open(Arc::new(disk), options).expect("P5: it opens");
+    store.check_invariants();
+    let get = |id| (id, store.retrieve(id).expect("what is there is intact").expect("it is there"));
+    store.ids().into_iter().map(get).collect()
+}
+
+impl Life {
+    fn history(&self) -> std::sync::MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// The power is cut at this moment, everything pending lost: P1, P2, P10.
+    fn cut(&self, program: &Program, pattern: Pattern, when: &str) -> Map {
+        let history = self.history().clone();
+        let recovered = recover(self.disk.power_cut(Choices::pattern(pattern)), program);
+        judge(&history, &recovered, Crash::Power, &self.seen, when);
+        recovered
+    }
+
+    fn begin(&self, thread: u32, changes: Vec<(u64, Option<Vec<u8>>)>, level: Level) -> usize {
+        let what = What::Change(Effect::new(format!("{changes:.0?}"), changes));
+        self.history().begin(thread, what, level)
+    }
+
+    fn end(&self, nth: usize, done: Result<(Level, Option<Lsn>), Error>) {
+        let (answer, lsn) = match done {
+            Ok((level, lsn)) => (Answer::Done(level), lsn.map(|lsn| lsn.0)),
+            Err(Error::Closed) => {
+                count(&self.seen.refused);
+                (Answer::Refused, None)
+            }
+            Err(error) => panic!("the disk works, the store does not: {error}"),
+        };
+        self.history().end(nth, answer, lsn);
+    }
+
+    fn change(
+        &self,
+        thread: u32,
+        level: Level,
+        changes: Vec<(u64, Option<Vec<u8>>)>,
+        call: impl FnOnce(&PayloadStore) -> Result<Ack, Error>,
+    ) {
+        let nth = self.begin(thread, changes, level);
+        self.end(nth, call(&self.store).map(|ack| (level, Some(ack.lsn))));
+    }
+
+    fn sync(&self, thread: u32, call: impl FnOnce(&PayloadStore) -> Result<(), Error>) {
+        let nth = self.begin(thread, Vec::new(), Level::Durable);
+        self.end(nth, call(&self.store).map(|()| (Level::Durable, None)));
+    }
+
+    /// Whether it is there.
+    fn get(&self, thread: u32, id: u64) -> bool {
+        let nth = self.history().begin(thread, What::Read(id), self.level);
+        let saw = self.store.retrieve(id).expect("S2, L6: what is visible can be read");
+        let some = saw.is_some();
+        self.history().end(nth, Answer::Saw(saw), None);
+        some
+    }
+
+    fn act(&self, program: &Program, thread: u32, nth: usize, act: Act) {
+        let (bytes, level) = (value(thread, nth, matches!(act, Act::PutLarge(_))), self.level);
+        let set = |id| (id, Some(bytes.clone()));
+        match act {
+            Act::Put(id) | Act::PutLarge(id) => {
+                self.change(thread, level, vec![set(id)], |store| store.store(id, &bytes));
+            }
+            Act::Batch(a, b) => self.change(thread, level, vec![set(a), set(b)], |store| {
+                store.store_batch(&[(a, &bytes), (b, &bytes)])
+            }),
+            Act::Deferred(id) => self.change(thread, Level::Buffered, vec![set(id)], |store| {
+                store.store_batch_deferred(&[(id, &bytes)])
+            }),
+            Act::Delete(id) => {
+                let nth = self.history().begin(thread, What::Delete(id), level);
+                match self.store.delete(id) {
+                    Ok(None) => self.history().end(nth, Answer::Absent, None),
+                    done => self.end(nth, done.map(|ack| (level, ack.map(|ack| ack.lsn)))),
+                }
+            }
+            Act::Get(id) => {
+                if self.get(thread, id) && program.mode == Durability::Fsync {
+                    self.cut(program, Pattern::DropAll, "S1, P10: after a reader");
+                }
+            }
+            Act::Flush => self.sync(thread, |store| store.flush().map(drop)),
+            Act::Snapshot => self.sync(thread, |store| store.create_snapshot().map(drop)),
+            Act::Close => self.sync(thread, PayloadStore::close),
+        }
+    }
+}
+
+/// Within a schedule.
+pub(crate) fn live(program: &Program, seen: &Arc<Seen>) {
+    let disk = SimFs::new(Model::Posix);
+    let options = Options {
+        durability: program.mode,
+        segment_size: program.size,
+        reserve: program.reserve,
+        auto_checkpoint: false,
+        ..Options::default()
+    };
+    let slow = Slow::new(Arc::new(disk.clone()), program.race);
+    let store = PayloadStore::open(Arc::new(slow), options).expect("an empty disk");
+    let level = match program.mode {
+        Durability::Fsync => Level::Durable,
+        Durability::FlushOnly => Level::Flushed,
+        Durability::None => Level::Buffered,
+    };
+    let (store, history) = (Arc::new(store), Arc::default());
+    let life = Life { store, disk, history, seen: Arc::clone(seen), level };
+    life.act(program, 0, 0, Act::Put(1));
+    let threads: Vec<_> = (1..)
+        .zip(program.threads)
+        .map(|(thread, acts)| {
+            let (life, program) = (life.clone(), *program);
+            spawn(move || {
+                for (nth, act) in acts.iter().enumerate() {
+                    life.act(&program, thread, nth, *act);
+                }
+            })
+        })
+        .collect();
+    let point = Point::new(0);
+    for points in [8, 16] {
+        for _ in 0..points {
+            point.load(Ordering::SeqCst);
+        }
+        let lost = life.cut(program, Pattern::DropAll, "P1, P2: all lost at a moment");
+        let kept = life.cut(program, Pattern::KeepAll, "P1, P2: all kept at a moment");
+        if lost != kept {
+            count(&life.seen.open);
+        }
+        life.store.check_invariants();
+    }
+    threads.into_iter().for_each(|thread| thread.join().expect("it did not panic"));
+    end(life, program);
+}
+
+/// Everything is quiet: closed and opened again, all of it is there, and nothing else.
+fn end(life: Life, program: &Program) {
+    for id in 1..=3 {
+        life.get(0, id);
+    }
+    let Life { store, disk, history, seen, .. } = life;
+    store.check_invariants();
+    let positions = store.positions();
+    let closed = store.close();
+    assert!(matches!(closed, Ok(()) | Err(Error::Closed)), "{closed:?}");
+    let last = positions.appended();
+    assert_eq!(positions.durable(), last, "A1: all of a closed log is durable");
+    drop(store);
+    let history = std::mem::take(&mut *history.lock().unwrap());
+    let recovered = recover(disk.kill(), program);
+    judge(&history, &recovered, Crash::None, &seen, "S5: after a shutdown");
+    count(&seen.schedules);
+    let logs = highwater_vfs::Vfs::list(&disk, "".as_ref()).expect("a directory");
+    if logs.iter().filter(|name| name.ends_with(".log")).count() > 1 {
+        count(&seen.rotated);
+    }
+}
