@@ -135,8 +135,12 @@ impl Page<'_> {
     /// A frame whose header is intact; `next` is the LSN that is due, if that is known.
     fn frame(&mut self, at: usize, header: &FrameHeader, epoch: u32, next: &mut Option<Lsn>) {
         let &FrameHeader { kind, lsn, durable, length, payload_crc } = header;
-        let mark = kind == FrameKind::Mark;
-        let what = if mark { "clean shutdown at" } else { "frame of" };
+        let (what, kind_text) = match kind {
+            FrameKind::Record => ("frame of", "kind 1: record"),
+            FrameKind::Mark => ("clean shutdown at", "kind 2: mark"),
+            FrameKind::Statement => ("statement behind", "kind 3: statement"),
+        };
+        let mark = kind != FrameKind::Record;
         let due = next.map_or(lsn, |next| if mark { next.previous() } else { next });
         if lsn == due {
             self.title(format_args!("{what} LSN {lsn}"));
@@ -157,7 +161,7 @@ impl Page<'_> {
         let whole = mark || sum == Some(payload_crc) && record.len() == length as usize;
         let holds = if whole { "" } else { ", does not hold" };
         self.range(at + 24, 4, whole, format_args!("checksum of the record{holds}"));
-        self.range(at + 28, 1, true, if mark { "kind 2: mark" } else { "kind 1: record" });
+        self.range(at + 28, 1, true, kind_text);
         self.range(at + 29, 3, true, "reserved");
         self.entries(from, record, lsn);
         let padding = header.size() as usize - FRAME_HEADER - length as usize;

@@ -21,6 +21,10 @@ pub(crate) const WRITE_SIZE: usize = 16 << 10;
 /// The first time, a segment is extended by this much ahead of what is written.
 pub(crate) const RESERVE_MIN: u64 = 16 << 10;
 
+/// A sync that makes a quarter of a segment durable, and no less than this, is followed by a
+/// statement.
+pub(crate) const STATEMENT_MIN: u64 = 256;
+
 /// A scan reads this much ahead at first, and twice as much each time, up to the largest: a reader
 /// that looks at little leaves a simulated disk little to decide.
 pub(crate) const READ_SIZE_MIN: usize = 512;

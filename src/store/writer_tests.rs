@@ -285,3 +285,26 @@ fn l7_room_is_reserved_ahead() {
         }
     }
 }
+
+/// L8: what one large sync made durable is proven by a statement behind it, and not copied by the
+/// next life.
+#[test]
+fn l8_a_large_sync_is_followed_by_a_statement() {
+    let options = Options { segment_size: 4000, ..options(Durability::None) };
+    for (records, stated) in [(3, false), (30, true)] {
+        let disk = TestDisk::default();
+        let store = open(&disk, &options);
+        for id in 0..records {
+            store.store(id, &[1; 40]).unwrap();
+        }
+        store.flush().unwrap();
+        let kinds = disk.kinds();
+        let tail = "write log, sync log";
+        assert_eq!(kinds.ends_with(&format!("{tail}, write log")), stated, "L8: {kinds}");
+        drop(store);
+        let store = open(&disk, &options);
+        assert_eq!((store.len() as u64, store.report().copied == 0), (records, stated), "L8");
+        store.store(99, b"goes on").unwrap();
+        store.close().unwrap();
+    }
+}

@@ -16,6 +16,8 @@ pub(crate) enum FrameKind {
     Record,
     /// A clean shutdown: has the LSN of the last record, uses up none, and ends its segment.
     Mark,
+    /// Nothing but its durable statement: has the LSN of the last record, and uses up none.
+    Statement,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,7 @@ impl FrameHeader {
         bytes[28] = match self.kind {
             FrameKind::Record => 1,
             FrameKind::Mark => 2,
+            FrameKind::Statement => 3,
         };
         let crc = crc(seed(epoch, offset), &bytes[4..]);
         put_u32(&mut bytes, 0, crc);
@@ -65,6 +68,7 @@ impl FrameHeader {
         let kind = match bytes[28] {
             1 => FrameKind::Record,
             2 => FrameKind::Mark,
+            3 => FrameKind::Statement,
             _ => return None,
         };
         let (lsn, durable) = (Lsn(u64_at(bytes, 8)), Lsn(u64_at(bytes, 16)));
@@ -93,8 +97,9 @@ mod tests {
     impl Arbitrary for FrameHeader {
         fn arbitrary(g: &mut Gen) -> FrameHeader {
             let lsn = u64::arbitrary(g).max(1);
-            let kind = *g.choose(&[FrameKind::Record, FrameKind::Mark]).unwrap();
-            let length = if kind == FrameKind::Mark { 0 } else { u32::arbitrary(g) };
+            let kinds = [FrameKind::Record, FrameKind::Mark, FrameKind::Statement];
+            let kind = *g.choose(&kinds).unwrap();
+            let length = if kind == FrameKind::Record { u32::arbitrary(g) } else { 0 };
             let durable = Lsn(u64::arbitrary(g) % lsn);
             FrameHeader { kind, lsn: Lsn(lsn), durable, length, payload_crc: u32::arbitrary(g) }
         }

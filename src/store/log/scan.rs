@@ -173,8 +173,8 @@ impl Scan {
                 return Ok(None);
             };
             self.statement = self.statement.max(header.durable);
-            let mark = header.kind == FrameKind::Mark;
-            let due = if mark { self.next.previous() } else { self.next };
+            let record = header.kind == FrameKind::Record;
+            let due = if record { self.next } else { self.next.previous() };
             if header.lsn != due || self.marked {
                 self.bad = Some(Bad::Sequence(header.lsn)); // G2
                 return Ok(None);
@@ -185,8 +185,8 @@ impl Scan {
                 return Ok(None);
             }
             self.offset = offset + header.size();
-            if mark {
-                self.marked = true;
+            if !record {
+                self.marked |= header.kind == FrameKind::Mark;
                 continue;
             }
             return self.payload(offset, header);

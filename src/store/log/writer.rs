@@ -11,6 +11,8 @@
 //! - L5: after a failed write, sync, create or directory sync nothing is written any more.
 //! - L7: reserved room is zeros behind the last frame, and never behind a later segment's first
 //!   byte; that it could not be had is no failure.
+//! - L8: behind a sync that made much durable a statement is written, and not synced: if the process
+//!   dies, the next life need not copy it all.
 //! - L6: what was appended and is not written stands in the buffer or in the batch that is on its
 //!   way, and can be read there.
 
@@ -21,7 +23,7 @@ use crate::format::frame::{FrameHeader, FrameKind};
 use crate::format::name::Name;
 use crate::format::segment::SegmentHeader;
 use crate::limits::{
-    FRAME_HEADER, RESERVE_MIN, SEGMENT_HEADER, SEGMENT_SIZE_MAX, WRITE_SIZE, padded,
+    FRAME_HEADER, RESERVE_MIN, SEGMENT_HEADER, SEGMENT_SIZE_MAX, STATEMENT_MIN, WRITE_SIZE, padded,
 };
 use crate::log::open;
 use crate::positions::Positions;
@@ -62,6 +64,8 @@ pub(crate) struct Writer {
     pub(crate) durable: Lsn,
     /// Bytes appended since the last snapshot.
     pub(crate) growth: u64,
+    /// Bytes appended since the last sync.
+    unsynced: u64,
     /// The epoch of the next segment: greater than any in the directory.
     pub(crate) next_epoch: u32,
     state: State,
@@ -100,6 +104,8 @@ pub(crate) struct Batch {
     /// The length to extend the file to first.
     reserve: Option<u64>,
     sync: bool,
+    /// Bytes of frames that its sync makes durable.
+    covers: u64,
     /// The last LSN in it.
     pub(crate) to: Lsn,
     wrote: bool,
@@ -152,6 +158,7 @@ impl Writer {
             appended: end,
             durable: end,
             growth: 0,
+            unsynced: 0,
             next_epoch,
             state: State::Works,
         }
@@ -223,6 +230,7 @@ impl Writer {
         self.seal(at, FrameKind::Record, lsn);
         self.appended = lsn;
         self.growth += frame;
+        self.unsynced += frame;
         self.positions.publish_appended(lsn, self.growth);
         Ok(Some(Appended { lsn, payload: self.position(at + FRAME_HEADER) }))
     }
@@ -294,6 +302,7 @@ impl Writer {
         self.buffer.extend_from_slice(payload);
         self.seal(at, FrameKind::Record, lsn);
         self.appended = lsn;
+        self.unsynced += (self.buffer.len() - at) as u64;
         let offset = self.position(at + FRAME_HEADER);
         if self.is_full() {
             self.carry_out(false)?;
@@ -311,8 +320,8 @@ impl Writer {
         let (to, wrote) = (self.appended, false);
         let Some(active) = self.active.as_mut().filter(|_| self.state == State::Works) else {
             let (name, bytes) = (Arc::from(""), Arc::default());
-            let (reserve, sync) = (None, false);
-            return Batch { file: None, name, offset: 0, bytes, reserve, sync, to, wrote };
+            let (reserve, sync, covers) = (None, false, 0);
+            return Batch { file: None, name, offset: 0, bytes, reserve, sync, covers, to, wrote };
         };
         let next = std::mem::take(&mut self.spare);
         let bytes = Arc::new(std::mem::replace(&mut self.buffer, next));
@@ -327,12 +336,13 @@ impl Writer {
         let reserve = (sync && active.taken > active.reserved).then(|| active.taken + ahead);
         active.reserved = active.reserved.max(reserve.unwrap_or(0));
         let reserve = reserve.filter(|_| ahead > 0);
-        Batch { file, name, offset, bytes, reserve, sync, to, wrote }
+        let covers = if sync { std::mem::take(&mut self.unsynced) } else { 0 };
+        Batch { file, name, offset, bytes, reserve, sync, covers, to, wrote }
     }
 
     /// A batch is back from the disk.
     pub(crate) fn finish(&mut self, batch: Batch, done: Result<()>) -> Result<()> {
-        let Batch { file, bytes, sync, to, wrote, .. } = batch;
+        let Batch { file, bytes, sync, covers, to, wrote, .. } = batch;
         if wrote && file.is_some() {
             let active = self.active.as_mut().expect("it is not replaced while a batch is out");
             active.written += bytes.len() as u64;
@@ -350,8 +360,21 @@ impl Writer {
         if sync {
             self.durable = to; // L3
             self.positions.publish_durable(to);
+            if covers >= STATEMENT_MIN.max(self.segment_size / 4) {
+                return self.state();
+            }
         }
         Ok(())
+    }
+
+    /// L8: unless frames are coming that will state it.
+    fn state(&mut self) -> Result<()> {
+        if !self.buffer.is_empty() || !self.has_room(FRAME_HEADER as u64) {
+            return Ok(());
+        }
+        self.buffer.resize(FRAME_HEADER, 0);
+        self.seal(0, FrameKind::Statement, self.appended);
+        self.carry_out(false)
     }
 
     fn carry_out(&mut self, sync: bool) -> Result<()> {
