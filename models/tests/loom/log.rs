@@ -17,7 +17,7 @@ fn commit(queue: &Queue) -> Result<u64, Error> {
 
 /// L4: a segment ends when all of it is durable, however many commit.
 pub(crate) fn rotation() {
-    let seen = explore("rotation, 3 callers, 1 record a segment", Bounds(Some(2), Some(3)), || {
+    let seen = explore("rotation, 3 callers, 1 record a segment", Bounds(Some(2), Some(4)), || {
         let queue = Toy::new(0, 1).queue();
         let other = || {
             let queue = Arc::clone(&queue);

@@ -87,7 +87,7 @@ fn loom_a1_two_records_one_reader() {
 
 #[test]
 fn loom_a2_two_readers() {
-    let seen = watched("positions, 1 record, 2 readers", Bounds(Some(2), Some(3)), 1, 2);
+    let seen = watched("positions, 1 record, 2 readers", Bounds(Some(2), Some(4)), 1, 2);
     seen.reached(&[vec![(0, 0, 0), (1, 1, 1)], vec![(1, 1, 1), (0, 1, 1)]]);
 }
 

@@ -61,12 +61,12 @@ fn loom_q2_two_callers() {
 
 #[test]
 fn loom_q2_two_callers_twice() {
-    let seen = callers("queue, 2 callers, 2 commits each", Bounds(Some(2), Some(6)), 2, 2, 0);
+    let seen = callers("queue, 2 callers, 2 commits each", Bounds(Some(2), None), 2, 2, 0);
     seen.reached(&[3, 4].map(|syncs| (syncs, vec![Ok(()); 4])));
 }
 
 pub(crate) fn three() {
-    let seen = callers("queue, 3 callers", Bounds(Some(2), Some(3)), 3, 1, 0);
+    let seen = callers("queue, 3 callers", Bounds(Some(2), Some(4)), 3, 1, 0);
     seen.are(&[2, 3].map(|syncs| (syncs, vec![Ok(()); 3])));
 }
 
@@ -80,7 +80,7 @@ fn loom_q2_three_callers() {
 #[test]
 fn loom_q2_a_leader_takes_company_along() {
     let name = "queue, 3 callers, 1 of them twice";
-    let seen = explore(name, Bounds(Some(2), Some(2)), || {
+    let seen = explore(name, Bounds(Some(2), Some(3)), || {
         let queue = Toy::new(0, AMPLE).queue();
         let others = [committer(&queue, 1), committer(&queue, 1)];
         let mut told = vec![commit(&queue, None), commit(&queue, None)];
@@ -92,7 +92,7 @@ fn loom_q2_a_leader_takes_company_along() {
 
 /// P10: what a reader hears is durable, is.
 pub(crate) fn and_a_reader() {
-    let seen = explore("queue, 2 callers, 1 reader", Bounds(Some(2), Some(3)), || {
+    let seen = explore("queue, 2 callers, 1 reader", Bounds(Some(2), Some(4)), || {
         let queue = Toy::new(0, AMPLE).queue();
         let (view, disk) = queue.with(|log| (log.positions.clone(), Arc::clone(&log.disk)));
         let other = committer(&queue, 1);
@@ -136,7 +136,7 @@ fn loom_q3_a_failed_leader_fails_everybody() {
 
 #[test]
 fn loom_q3_the_second_sync_fails() {
-    let seen = callers("queue, 3 callers, sync 2 fails", Bounds(Some(2), Some(3)), 3, 1, 2);
+    let seen = callers("queue, 3 callers, sync 2 fails", Bounds(Some(2), Some(4)), 3, 1, 2);
     seen.reached(&[
         (2, vec![Ok(()), Err(Error::Io), Err(Error::Failed)]),
         (2, vec![Ok(()), Err(Error::Io), Err(Error::Refused)]),
@@ -159,7 +159,7 @@ fn impatient(name: &str, patience: Duration, bounds: Bounds) -> Seen<Outcome> {
 /// Q4: a patience that is over before the call: told nothing, or the leader after all.
 pub(crate) fn over_at_any_moment() {
     let name = "queue, 2 callers, 1 impatient";
-    let seen = impatient(name, ANY_MOMENT, Bounds(Some(2), Some(3)));
+    let seen = impatient(name, ANY_MOMENT, Bounds(Some(2), Some(4)));
     seen.some("told nothing", |(_, told)| told.contains(&Err(Error::Impatient)));
     seen.some("acknowledged", |(_, told)| *told == [Ok(()); 3]);
 }
@@ -173,13 +173,13 @@ fn loom_q4_patience_over_at_any_moment() {
 #[test]
 fn loom_q4_patience_over_when_called() {
     let name = "queue, 2 callers, 1 called too late";
-    let seen = impatient(name, WHEN_CALLED, Bounds(Some(2), Some(3)));
+    let seen = impatient(name, WHEN_CALLED, Bounds(Some(2), Some(4)));
     seen.some("acknowledged", |(syncs, told)| *syncs == 2 && *told == [Ok(()); 3]);
 }
 
 /// Q5: alone with the log, whoever commits.
 pub(crate) fn alone() {
-    let seen = explore("queue, 2 callers, 1 alone", Bounds(Some(2), Some(4)), || {
+    let seen = explore("queue, 2 callers, 1 alone", Bounds(Some(2), Some(5)), || {
         let queue = Toy::new(0, AMPLE).queue();
         let others = [committer(&queue, 1), committer(&queue, 1)];
         let found = queue.alone(|log| {
