@@ -16,17 +16,17 @@ use crate::count::{Count, times};
 use crate::disk::Disk;
 use crate::failure::Asked;
 use crate::fs::{Moment, SimFs};
-use crate::promise::{Broken, Promise, Rule};
+use crate::promise::{Broken, Rule};
 use crate::record::{Cut, Recorder, Taking};
 use crate::subject::{Halt, Life, Reach, Subject, Told};
 use crate::trail::{LifeTrail, Trail};
 use crate::{Choices, Failure, FaultFs, Found, Progress, Settings, Tally};
 use highwater_vfs::Vfs;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A node that was explored, relative to the states it cannot tell apart.
 #[derive(Clone, Copy)]
@@ -99,9 +99,25 @@ impl Explorer {
 
     /// Runs the exploration to its end or to the first finding.
     pub fn run<S: Subject>(&self, subject: &S) -> Tally {
+        self.run_beyond(subject, &BTreeSet::new()).0
+    }
+
+    /// Runs the exploration without the crash points of the first life that are `known`: those
+    /// whose disk and promise an exploration with the same settings, of a subject that recovers in
+    /// the same way, has been through. What is explored here and breaks nothing comes back, to be
+    /// known to the next one. The figures have no known states.
+    pub fn run_beyond<S: Subject>(
+        &self,
+        subject: &S,
+        known: &BTreeSet<u128>,
+    ) -> (Tally, BTreeSet<u128>) {
         let next = AtomicUsize::new(0);
         let first_bad = AtomicUsize::new(usize::MAX);
-        let work = || Worker::new(subject, &self.settings, &self.progress).run(&next, &first_bad);
+        let beyond = Beyond { known, new: Mutex::default() };
+        let work = || {
+            let worker = Worker::new(subject, &self.settings, &self.progress);
+            worker.run(&next, &first_bad, &beyond)
+        };
         let mut parts: Vec<(usize, Tally)> = if self.settings.threads <= 1 {
             work()
         } else {
@@ -125,8 +141,14 @@ impl Explorer {
         if tally.out_of_budget {
             tally.states_total = None; // units that nobody came to have not been counted
         }
-        tally
+        (tally, beyond.new.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// The nodes of other explorations, and those that this one adds to them.
+pub(crate) struct Beyond<'a> {
+    known: &'a BTreeSet<u128>,
+    new: Mutex<BTreeSet<u128>>,
 }
 
 impl<'a, S: Subject> Worker<'a, S> {
@@ -152,6 +174,7 @@ impl<'a, S: Subject> Worker<'a, S> {
         mut self,
         next: &AtomicUsize,
         first_bad: &AtomicUsize,
+        beyond: &Beyond<'_>,
     ) -> Vec<(usize, Tally)> {
         let (units, root) = self.first_life();
         self.progress.units.store(units.len(), Ordering::Relaxed);
@@ -171,6 +194,12 @@ impl<'a, S: Subject> Worker<'a, S> {
             if unit > first_bad.load(Ordering::Relaxed) {
                 continue;
             }
+            let print = cut.fingerprint().0;
+            if beyond.known.contains(&print) {
+                parts.push((unit, Tally { memo_hits: 1, ..Tally::empty() }));
+                self.progress.done.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
             self.tally = Tally { crash_points: 1, ..Tally::empty() };
             self.memo.clear();
             self.path = vec![LifeTrail { choices: cut.choices.clone(), cut: Some(cut.at) }];
@@ -182,6 +211,9 @@ impl<'a, S: Subject> Worker<'a, S> {
             self.tally.reach = self.reach.take();
             if self.tally.failed() {
                 first_bad.fetch_min(unit, Ordering::Relaxed);
+            }
+            if !self.tally.over() {
+                beyond.new.lock().unwrap_or_else(PoisonError::into_inner).insert(print);
             }
             self.progress.done.fetch_add(1, Ordering::Relaxed);
             parts.push((unit, std::mem::take(&mut self.tally)));
@@ -282,11 +314,8 @@ impl<'a, S: Subject> Worker<'a, S> {
 
     /// Explores a node with `crashes` more crashes to come.
     pub(crate) fn node(&mut self, cut: &Cut<S::Promise>, crashes: u32, effort: Effort) -> Memo {
-        let (print, rest) = cut.disk.fingerprint();
-        let mut key = crate::hash::Fingerprint::default();
-        key.add_wide(print);
-        key.add_wide(cut.told.fingerprint());
-        let key = (key.value(), crashes, effort.limit);
+        let (print, rest) = cut.fingerprint();
+        let key = (print, crashes, effort.limit);
         if let Some(&memo) = self.memo.get(&key) {
             self.tally.memo_hits += 1;
             return Memo {

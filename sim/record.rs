@@ -7,9 +7,11 @@
 //! - E3: kill points are never skipped; a write under way leaves any prefix of its sectors.
 
 use crate::Choice;
+use crate::count::Count;
 use crate::cut::UnderWay;
 use crate::disk::Disk;
 use crate::fs::{Moment, Watch};
+use crate::hash::Fingerprint;
 use crate::promise::Promise;
 use crate::subject::Told;
 use crate::trail::{CrashKind, CrashPoint};
@@ -22,6 +24,17 @@ pub(crate) struct Cut<P> {
     pub(crate) told: P,
     pub(crate) at: CrashPoint,
     pub(crate) choices: Vec<Choice>,
+}
+
+impl<P: Promise> Cut<P> {
+    /// Of all that a recovery can find out and owes, and how many states it cannot tell apart.
+    pub(crate) fn fingerprint(&self) -> (u128, Count) {
+        let (print, rest) = self.disk.fingerprint();
+        let mut whole = Fingerprint::default();
+        whole.add_wide(print);
+        whole.add_wide(self.told.fingerprint());
+        (whole.value(), rest)
+    }
 }
 
 /// Which cuts a recorder takes.

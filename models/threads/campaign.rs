@@ -38,10 +38,9 @@ pub struct Report {
     pub schedules: Schedules,
 }
 
-/// The default schedules and one more of a wave are probed, and then explored side by side. What is
-/// behind a finding is left out of the figures, so the size of a wave shows nowhere but in how much
-/// work is thrown away.
-const WAVE: usize = 16;
+/// So many schedules are probed, then explored side by side; what they have been through is known to
+/// the next wave. It is the same for any number of threads, and so are the figures.
+const WAVE: usize = 4;
 
 /// Of the schedules under which all syncs are dropped, until that is noticed.
 const CONTROLS: u64 = 32;
@@ -59,6 +58,8 @@ struct Running<'a> {
     campaign: &'a Campaign,
     progress: Arc<Progress>,
     seen: BTreeSet<(Option<usize>, u128)>,
+    /// The crash points that earlier waves have been through: without a failure, then with each.
+    known: Vec<BTreeSet<u128>>,
     schedules: Schedules,
     report: highwater_sim::Report<Scheduled>,
     bad: Option<(Scheduled, Settings, Found)>,
@@ -106,7 +107,8 @@ impl<'a> Running<'a> {
             finding: None,
         };
         let (seen, schedules, bad) = (BTreeSet::new(), Schedules::default(), None);
-        Running { campaign, progress, seen, schedules, report, bad }
+        let known = vec![BTreeSet::new(); campaign.failures.len() + 1];
+        Running { campaign, progress, seen, known, schedules, report, bad }
     }
 
     fn failing(&self, nth: Option<usize>) -> Option<Failure> {
@@ -174,19 +176,19 @@ impl<'a> Running<'a> {
     /// Explores jobs side by side; their figures count in order, up to the first that finds.
     fn carry_out(&mut self, jobs: Vec<Job>) {
         let (next, first_bad) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
-        let done: Mutex<Vec<(usize, Tally)>> = Mutex::default();
+        let done: Mutex<Vec<(usize, (Tally, BTreeSet<u128>))>> = Mutex::default();
         let work = || {
             while let Some((nth, job)) = take(&next, &jobs) {
                 if nth > first_bad.load(Ordering::Relaxed) {
                     continue;
                 }
-                let tally = job.explored();
+                let (tally, new) = job.explored(&self.known[job.known()]);
                 if tally.found.is_some() {
                     first_bad.fetch_min(nth, Ordering::Relaxed);
                 }
                 self.progress.recoveries.fetch_add(tally.recoveries, Ordering::Relaxed);
                 self.progress.done.fetch_add(1, Ordering::Relaxed);
-                done.lock().expect("no worker panics").push((nth, tally));
+                done.lock().expect("no worker panics").push((nth, (tally, new)));
             }
         };
         std::thread::scope(|scope| {
@@ -197,8 +199,9 @@ impl<'a> Running<'a> {
         });
         let mut done = done.into_inner().expect("no worker panics");
         done.sort_by_key(|(nth, _)| *nth);
-        for (nth, tally) in done {
+        for (nth, (tally, new)) in done {
             let job = &jobs[nth];
+            self.known[job.known()].extend(new);
             match job.failure {
                 None => self.report.tally.add(&tally),
                 Some(failure) => self.report.failures[failure].1.add(&tally),
@@ -258,12 +261,16 @@ fn take<'a>(next: &AtomicUsize, jobs: &'a [Job]) -> Option<(usize, &'a Job)> {
 }
 
 impl Job {
-    fn explored(&self) -> Tally {
+    fn known(&self) -> usize {
+        self.failure.map_or(0, |nth| nth + 1)
+    }
+
+    fn explored(&self, known: &BTreeSet<u128>) -> (Tally, BTreeSet<u128>) {
         match &self.found {
-            Some(found) => Tally { found: Some(found.clone()), ..none() },
+            Some(found) => (Tally { found: Some(found.clone()), ..none() }, BTreeSet::new()),
             None => {
                 let settings = Settings { threads: 1, ..self.settings.clone() };
-                Explorer::new(settings).run(&self.subject)
+                Explorer::new(settings).run_beyond(&self.subject, known)
             }
         }
     }

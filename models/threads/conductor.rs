@@ -170,7 +170,7 @@ impl Scheduler for Conductor {
         &mut self,
         ready: &[&Task],
         current: Option<TaskId>,
-        _is_yielding: bool,
+        is_yielding: bool,
     ) -> Option<TaskId> {
         let score = self.score.clone();
         let mut score = score.lock();
@@ -193,12 +193,15 @@ impl Scheduler for Conductor {
                 let threads: Vec<u32> = ready.iter().map(|(thread, _)| *thread).collect();
                 let running = current.map(|task| score.thread(task.into()));
                 let running = running.filter(|thread| threads.contains(thread));
-                let usual = running.unwrap_or(threads[0]); // S2
+                let next = running.and_then(|me| threads.iter().find(|thread| **thread > me));
+                let next = *next.unwrap_or(&threads[0]);
+                // S2; and a thread that yields waits for the others: this is no preemption.
+                let usual = if is_yielding { next } else { running.unwrap_or(next) };
                 let at = score.decisions.len() as u32;
                 let (taken, skipped) = self.decide(at, &threads, usual);
                 score.skipped |= skipped;
                 let bits = threads.iter().fold(0, |bits, thread| bits | 1 << (thread & 63));
-                let preempts = running.is_some();
+                let preempts = running.is_some() && !is_yielding;
                 score.decisions.push(Decision { ready: bits, usual, taken, preempts });
                 let task = ready.iter().find(|(thread, _)| *thread == taken);
                 task.map(|(_, task)| (*task).into())

@@ -1,5 +1,7 @@
 //! Schedule × crash, tested through what the museum shows of it.
 
+mod small;
+
 use highwater_models::museum::{PIECES, Piece};
 use highwater_models::threads::{Plan, run};
 use highwater_models::{Job, engine};
