@@ -3,7 +3,7 @@
 use crate::museum::{PIECES, Piece};
 use crate::outcome::{lines, run, run_threads, walk_twice};
 use crate::payload::{GOES_ON, POISONED};
-use crate::threads::{Plan, Scheduled};
+use crate::threads::{Plan, Schedule, Scheduled, store};
 use crate::{Case, Outcome, PayloadSubject, Task, Token, Walks};
 use highwater::Row;
 use highwater_sim::{Campaign, Easy, Model, Rule, Stage, Verdict};
@@ -24,8 +24,17 @@ pub struct Job {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Payload,
-    Museum { piece: &'static Piece, twin: bool },
-    Threads { piece: &'static Piece, subject: fn() -> Scheduled, twin: bool },
+    Museum {
+        piece: &'static Piece,
+        twin: bool,
+    },
+    /// The store among threads.
+    StoreThreads,
+    Threads {
+        piece: &'static Piece,
+        subject: fn() -> Scheduled,
+        twin: bool,
+    },
 }
 
 /// A subject that an engine is made of.
@@ -63,8 +72,15 @@ static ENGINES: LazyLock<Vec<Engine>> = LazyLock::new(|| {
         models: &Model::ALL,
         kind: Kind::Payload,
     };
+    let threads = Engine {
+        name: "payload-threads".into(),
+        about: "the payload store of this project with several callers at once",
+        models: &[Model::Posix],
+        kind: Kind::StoreThreads,
+        ..payload.clone()
+    };
     let museum = PIECES.iter().flat_map(|piece| [false, true].map(|twin| exhibit(piece, twin)));
-    [payload].into_iter().chain(museum).collect()
+    [payload, threads].into_iter().chain(museum).collect()
 });
 
 fn exhibit(piece: &'static Piece, twin: bool) -> Engine {
@@ -119,7 +135,7 @@ impl Engine {
     /// What it is judged by unless somebody asks for something else.
     pub fn campaign(&self) -> Campaign {
         match self.kind {
-            Kind::Payload => Campaign::default(),
+            Kind::Payload | Kind::StoreThreads => Campaign::default(),
             Kind::Museum { piece, twin } | Kind::Threads { piece, twin, .. } => {
                 piece.campaign(twin)
             }
@@ -130,6 +146,7 @@ impl Engine {
     pub fn plan(&self) -> Plan {
         match self.kind {
             Kind::Payload | Kind::Museum { .. } => Plan::default(),
+            Kind::StoreThreads => store::plan(),
             Kind::Threads { piece, .. } => piece.plan(),
         }
     }
@@ -141,7 +158,7 @@ impl Engine {
 
     /// Whether its callers are several threads, and it is run under schedules.
     pub fn is_threaded(&self) -> bool {
-        matches!(self.kind, Kind::Threads { .. })
+        matches!(self.kind, Kind::Threads { .. } | Kind::StoreThreads)
     }
 
     /// How the exploration must end under `model`.
@@ -153,7 +170,7 @@ impl Engine {
     pub fn reaches(&self) -> Vec<&'static str> {
         match self.kind {
             Kind::Payload => payload_reaches(),
-            Kind::Museum { .. } | Kind::Threads { .. } => Vec::new(),
+            Kind::Museum { .. } | Kind::StoreThreads | Kind::Threads { .. } => Vec::new(),
         }
     }
 
@@ -182,6 +199,7 @@ impl Engine {
                     (Task::Piece(subject.kept().to_vec()), lines(subject.acts()))
                 })
             }
+            Kind::StoreThreads => run_threads(&self.name, job, &store::store(), stage),
             Kind::Threads { subject, .. } => run_threads(&self.name, job, &subject(), stage),
         }
     }
@@ -190,6 +208,7 @@ impl Engine {
         match self.kind {
             Kind::Payload => Exhibit::Store,
             Kind::Museum { piece, twin } => Exhibit::Piece(exhibited(piece, twin)),
+            Kind::StoreThreads => Exhibit::Threads(store::store()),
             Kind::Threads { subject, .. } => Exhibit::Threads(subject()),
         }
     }
@@ -199,6 +218,7 @@ impl Engine {
         match self.kind {
             Kind::Payload => Vec::new(),
             Kind::Museum { piece, twin } => lines(exhibited(piece, twin).acts()),
+            Kind::StoreThreads => store::store().program().lines(),
             Kind::Threads { subject, .. } => subject().program().lines(),
         }
     }
@@ -220,14 +240,26 @@ impl Engine {
                 let subject = subject.keeping(kept);
                 Ok(walk_twice(&subject, token, lines(subject.acts())))
             }
+            (Kind::StoreThreads, Task::Threads(kept, schedule)) => {
+                self.replay_under(store::store(), kept, schedule, token)
+            }
             (Kind::Threads { subject, .. }, Task::Threads(kept, schedule)) => {
-                let subject = subject();
-                self.has(kept, subject.program().size())?;
-                let subject = subject.keeping(kept).under(schedule);
-                Ok(walk_twice(&subject, token, subject.program().lines()))
+                self.replay_under(subject(), kept, schedule, token)
             }
             _ => Err(format!("the token's workload is none for {}", self.name)),
         }
+    }
+
+    fn replay_under(
+        &self,
+        subject: Scheduled,
+        kept: &[usize],
+        schedule: &Schedule,
+        token: &Token,
+    ) -> Result<Walks, String> {
+        self.has(kept, subject.program().size())?;
+        let subject = subject.keeping(kept).under(schedule);
+        Ok(walk_twice(&subject, token, subject.program().lines()))
     }
 
     /// Whether there are operations with these numbers.

@@ -45,6 +45,7 @@ mod kv;
 mod schedule;
 mod search;
 mod stage;
+pub mod store;
 mod story;
 mod subject;
 mod yielding;
