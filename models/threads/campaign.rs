@@ -38,8 +38,8 @@ pub struct Report {
     pub schedules: Schedules,
 }
 
-/// So many schedules are probed, then explored side by side; what they have been through is known to
-/// the next wave. It is the same for any number of threads, and so are the figures.
+/// So many schedules are probed, then explored side by side; what they have been through is known
+/// to the next wave. It is the same for any number of threads, and so are the figures.
 const WAVE: usize = 4;
 
 /// Of the schedules under which all syncs are dropped, until that is noticed.
@@ -53,6 +53,9 @@ struct Job {
     /// It was broken before any crash.
     found: Option<Found>,
 }
+
+/// The figures of a job, and the crash points that it has been through.
+type Explored = (Tally, BTreeSet<u128>);
 
 struct Running<'a> {
     campaign: &'a Campaign,
@@ -176,7 +179,7 @@ impl<'a> Running<'a> {
     /// Explores jobs side by side; their figures count in order, up to the first that finds.
     fn carry_out(&mut self, jobs: Vec<Job>) {
         let (next, first_bad) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
-        let done: Mutex<Vec<(usize, (Tally, BTreeSet<u128>))>> = Mutex::default();
+        let done: Mutex<Vec<(usize, Explored)>> = Mutex::default();
         let work = || {
             while let Some((nth, job)) = take(&next, &jobs) {
                 if nth > first_bad.load(Ordering::Relaxed) {
@@ -265,7 +268,7 @@ impl Job {
         self.failure.map_or(0, |nth| nth + 1)
     }
 
-    fn explored(&self, known: &BTreeSet<u128>) -> (Tally, BTreeSet<u128>) {
+    fn explored(&self, known: &BTreeSet<u128>) -> Explored {
         match &self.found {
             Some(found) => (Tally { found: Some(found.clone()), ..none() }, BTreeSet::new()),
             None => {

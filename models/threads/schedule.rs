@@ -3,8 +3,8 @@
 //! Invariants
 //! - S1: a decision is made only where two threads could go on; the decisions of a run are numbered
 //!   from 0.
-//! - S2: the default goes on with the thread that runs while it can and does not yield, else with the
-//!   next one that can; a schedule is its departures from that, and nothing else decides.
+//! - S2: the default goes on with the thread that runs while it can and does not yield, else with
+//!   the next one that can; a schedule is its departures from that, and nothing else decides.
 //! - S3: a departure to a thread that cannot go on is skipped, and said to be.
 
 use std::fmt;
