@@ -225,13 +225,47 @@ fn lsns_are_taken_at_their_word() {
     late.impossible(Power, &[(1, "a"), (2, "b")], (Rule::P2Prefix, what));
 }
 
+/// A reader is promised what it saw, not what that has replaced.
+#[test]
+fn what_replaces_a_promise_is_seen_instead() {
+    let script = Script::default().begins(1, put(1, "a")).ends(1, BUFFERED);
+    let script = script.calls(2, put(1, "b"), BUFFERED).calls(3, What::Read(1), saw("b"));
+    script.explained(Power, &[]);
+    // Of two that wrote the same, it may have seen the one that promises nothing.
+    let script = Script::default().begins(1, put(1, "a")).defers(2, put(1, "a"));
+    let script = script.ends(1, BUFFERED).ends(2, BUFFERED).calls(3, What::Read(1), saw("a"));
+    script.explained(Power, &[]);
+}
+
+#[test]
+fn what_failed_keeps_its_place_in_the_log() {
+    let script = Script::default().calls(1, put(1, "a"), Answer::Failed);
+    let mut script = script.calls(2, put(1, "b"), DURABLE);
+    script.explained(Power, &[(1, "a")]);
+    (script.history.calls[0].lsn, script.history.calls[1].lsn) = (Some(1), Some(2));
+    script.explained(Power, &[(1, "b")]);
+    let verdict = search(&script.history, Some(&map(&[(1, "a")])), Power, CAP);
+    assert!(matches!(verdict, Verdict::Impossible(_)), "{verdict:?}");
+}
+
+#[test]
+fn an_lsn_is_given_once() {
+    let mut script = Script::default().begins(1, put(1, "a")).begins(2, put(2, "b"));
+    script = script.ends(1, DURABLE).ends(2, DURABLE);
+    script.history.calls.iter_mut().for_each(|call| call.lsn = Some(7));
+    let what = "T2 2=b is acknowledged with LSN 7, which no order of the calls explains";
+    script.impossible(Power, &[(1, "a"), (2, "b")], (Rule::P2Prefix, what));
+}
+
+/// Without the cap this one would take more memory than there is.
 #[test]
 fn what_is_too_much_is_unknown() {
     let mut script = Script::default();
-    for thread in 0..8 {
-        script = script.defers(thread, put(u64::from(thread) % 2, &format!("{thread}")));
+    for thread in 0..40 {
+        script = script.defers(thread, put(u64::from(thread) % 20, &format!("{thread}")));
     }
     assert_eq!(search(&script.history, Some(&map(&[(0, "x")])), Power, 50), Verdict::Unknown);
     assert_eq!(allowed(&script.history, Power, 50), None);
+    script.history.calls.truncate(6);
     assert!(allowed(&script.history, Power, CAP).is_some());
 }
