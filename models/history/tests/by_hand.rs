@@ -233,8 +233,8 @@ fn what_replaces_a_promise_is_seen_instead() {
     script.explained(Power, &[]);
     // Of two that wrote the same, it may have seen the one that promises nothing.
     let script = Script::default().begins(1, put(1, "a")).defers(2, put(1, "a"));
-    let script = script.ends(1, BUFFERED).ends(2, BUFFERED).calls(3, What::Read(1), saw("a"));
-    script.explained(Power, &[]);
+    let script = script.ends(1, BUFFERED).ends(2, BUFFERED).calls(2, put(2, "c"), BUFFERED);
+    script.calls(3, What::Read(1), saw("a")).explained(Power, &[]);
 }
 
 #[test]
@@ -268,4 +268,28 @@ fn what_is_too_much_is_unknown() {
     assert_eq!(allowed(&script.history, Power, 50), None);
     script.history.calls.truncate(6);
     assert!(allowed(&script.history, Power, CAP).is_some());
+}
+
+/// Where the witness does not know, it does not guess: the search tells why.
+#[test]
+fn a_witness_that_could_be_wrong_does_not_answer() {
+    let both = |script: &Script, recovered: &[(u64, &str)]| {
+        let (recovered, history) = (map(recovered), &script.history);
+        let told = witness(history, Some(&recovered), Power);
+        assert_eq!(told, Verdict::Unknown);
+        search(history, Some(&recovered), Power, CAP)
+    };
+    // The put in flight would have to be there before the cut, and the reader says that it was not.
+    let script = Script::default().begins(1, put(1, "a")).calls(2, put(2, "b"), BUFFERED);
+    let mut script = script.calls(3, What::Read(1), Answer::Saw(None));
+    script.history.calls[1].lsn = Some(1);
+    let found = both(&script, &[(1, "a")]);
+    assert!(matches!(found, Verdict::Impossible(_)), "{found:?}");
+    // The reader saw one of two that wrote the same; only the first was to be durable.
+    let script = Script::default().begins(3, What::Read(1)).begins(1, put(1, "a"));
+    let script = script.ends(1, BUFFERED).calls(2, put(1, "b"), BUFFERED);
+    let mut script = script.calls(2, put(1, "a"), BUFFERED).ends(3, saw("a"));
+    (1..=3).for_each(|lsn| script.history.calls[lsn].lsn = Some(lsn as u64));
+    let found = both(&script, &[]);
+    assert!(matches!(found, Verdict::Explained(_)), "{found:?}");
 }
