@@ -199,6 +199,29 @@ fn s6_writers_go_on_while_a_snapshot_is_written() {
     assert_eq!((store.report().snapshot, store.ids().len()), (Lsn(1), 28));
 }
 
+/// S3: what a snapshot points to stays, though it was replaced while the snapshot was written: the
+/// change is on no disk yet. The design model found this.
+#[test]
+fn s3_a_segment_that_the_snapshot_needs_stays() {
+    let small = Options { segment_size: 300, snapshots_kept: 1, ..options(Durability::Fsync) };
+    let (disk, store) = begun(&small);
+    for id in 2..12 {
+        store.store(id, &[2; 100]).unwrap(); // two in the first segment, then one in each
+    }
+    disk.hold("sync", ".tmp");
+    scope(|scope| {
+        let snapshot = scope.spawn(|| store.create_snapshot());
+        disk.held();
+        store.store_batch_deferred(&[(1, b"later"), (2, b"later")]).unwrap();
+        disk.release();
+        snapshot.join().unwrap().unwrap();
+    });
+    drop(store); // and with it what was deferred
+    let store = open(&disk, &small);
+    assert_eq!(get(&store, 1).unwrap(), b"first", "S3");
+    assert_eq!(store.len(), 11);
+}
+
 /// P9: what is on its way when a checkpoint poisons the store is unknown, and said to be.
 #[test]
 fn what_is_on_its_way_when_something_else_fails_is_unknown() {

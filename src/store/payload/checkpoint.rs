@@ -1,8 +1,9 @@
 //! Checkpoints: a snapshot of the index, and what it makes superfluous.
 //!
 //! Invariants
-//! - S3: a segment is dropped only if every kept snapshot covers it, no live payload is in it, and
-//!   the snapshot that says so was written and synced by this life.
+//! - S3: a segment is dropped only if every kept snapshot covers it, no payload that was live at the
+//!   newest one is in it, and that one was written and synced by this life. What has been replaced
+//!   since does not count: the change may be on no disk yet.
 //! - S4: an operation whose checkpoint fails is acknowledged if and only if the store is not
 //!   poisoned: a file of the checkpoint's own takes nothing back, a log or a directory that cannot
 //!   be synced is P9, and leaves the operation unknown.
@@ -100,7 +101,7 @@ impl PayloadStore {
             log.writer.growth -= cut.growth;
             self.positions.publish_snapshot(lsn, log.writer.growth);
         });
-        self.prune(checkpoints)?;
+        self.prune(checkpoints, &cut.index)?;
         Ok(lsn)
     }
 
@@ -115,7 +116,7 @@ impl PayloadStore {
     }
 
     /// S3.
-    fn prune(&self, checkpoints: &mut Checkpoints) -> Result<()> {
+    fn prune(&self, checkpoints: &mut Checkpoints, cut: &Index) -> Result<()> {
         let keep = self.options.snapshots_kept.max(1);
         let snapshots = &mut checkpoints.snapshots;
         let oldest = oldest_kept(snapshots, keep);
@@ -123,9 +124,10 @@ impl PayloadStore {
         // A segment that was begun meanwhile has nothing visible yet, and no last LSN.
         let active = self.log.with(|log| log.writer.active.as_ref().map_or(u32::MAX, |a| a.epoch));
         let mut index = self.index.write();
-        for slot in index.slots.iter_mut().filter(|s| s.present && s.epoch < active) {
+        let slots = index.slots.iter_mut().zip(&cut.slots);
+        for (slot, then) in slots.filter(|(slot, _)| slot.present && slot.epoch < active) {
             // S3: and this life has just written and synced a snapshot that covers it.
-            if oldest.is_some_and(|oldest| slot.last <= oldest) && slot.live == 0 {
+            if oldest.is_some_and(|oldest| slot.last <= oldest) && then.live == 0 {
                 (slot.present, slot.file) = (false, None);
                 removed.push(Name::segment(slot.first, slot.epoch));
             }
