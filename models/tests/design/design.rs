@@ -417,11 +417,11 @@ fn reached() -> Vec<Property<Design>> {
         }),
         Property::sometimes(
             "a torn log with records to copy",
-            |_, s: &State| matches!(&s.process, Process::Recovers(Stage::Copy, found) if found.torn),
+            |_, s: &State| matches!(&s.process, Process::Recovers(Stage::Copy, f) if f.torn),
         ),
         Property::sometimes(
             "a segment without all its copies",
-            |_, s: &State| matches!(&s.process, Process::Recovers(_, found) if !found.unfounded.is_empty()),
+            |_, s: &State| matches!(&s.process, Process::Recovers(_, f) if !f.unfounded.is_empty()),
         ),
         Property::sometimes("a record that another life's replaces", |_, s: &State| {
             s.written.windows(2).any(|pair| pair[0] < pair[1])
