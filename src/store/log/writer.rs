@@ -11,8 +11,8 @@
 //! - L5: after a failed write, sync, create or directory sync nothing is written any more.
 //! - L7: reserved room is zeros behind the last frame, and never behind a later segment's first
 //!   byte; that it could not be had is no failure.
-//! - L8: behind a sync that made much durable a statement is written, and not synced: if the process
-//!   dies, the next life need not copy it all.
+//! - L8: behind a sync that made much durable a statement is written, and not synced: if the
+//!   process dies, the next life need not copy it all.
 //! - L6: what was appended and is not written stands in the buffer or in the batch that is on its
 //!   way, and can be read there.
 
@@ -361,7 +361,7 @@ impl Writer {
             self.durable = to; // L3
             self.positions.publish_durable(to);
             if covers >= STATEMENT_MIN.max(self.segment_size / 4) {
-                return self.state();
+                return self.state(); // L8
             }
         }
         Ok(())

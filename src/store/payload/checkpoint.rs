@@ -1,9 +1,9 @@
 //! Checkpoints: a snapshot of the index, and what it makes superfluous.
 //!
 //! Invariants
-//! - S3: a segment is dropped only if every kept snapshot covers it, no payload that was live at the
-//!   newest one is in it, and that one was written and synced by this life. What has been replaced
-//!   since does not count: the change may be on no disk yet.
+//! - S3: a segment is dropped only if every kept snapshot covers it, no payload that was live at
+//!   the newest one is in it, and that one was written and synced by this life. What has been
+//!   replaced since does not count: the change may be on no disk yet.
 //! - S4: an operation whose checkpoint fails is acknowledged if and only if the store is not
 //!   poisoned: a file of the checkpoint's own takes nothing back, a log or a directory that cannot
 //!   be synced is P9, and leaves the operation unknown.
