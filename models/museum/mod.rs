@@ -57,7 +57,10 @@ mod keep_6;
 mod keep_7;
 mod port_2;
 mod race_1;
+mod race_10;
+mod race_9;
 mod rec_1;
+mod rec_10;
 mod rec_2;
 mod rec_4;
 mod rec_5;
@@ -76,6 +79,7 @@ mod tail_3;
 mod tail_5;
 mod tail_7;
 mod tail_9;
+mod time_6;
 mod vis_1;
 mod vis_2;
 
@@ -142,6 +146,7 @@ pub const PIECES: &[Piece] = &[
     rec_2::PIECE,
     rec_4::PIECE,
     rec_5::PIECE,
+    rec_10::PIECE,
     dup_1::PIECE,
     dup_2::PIECE,
     dup_4::PIECE,
@@ -150,8 +155,11 @@ pub const PIECES: &[Piece] = &[
     del_3::PIECE,
     sync_2::PIECE,
     race_1::PIECE,
+    race_9::PIECE,
+    race_10::PIECE,
     vis_1::PIECE,
     vis_2::PIECE,
+    time_6::PIECE,
     port_2::PIECE,
 ];
 

@@ -45,26 +45,6 @@ pub const OPEN: &[Open] = &[
         "rotation and persisting are not atomic with respect to writers",
         "https://github.com/influxdata/influxdb_iox/pull/6368",
     ),
-    threads(
-        "RACE-9",
-        "an I/O buffer is reused before the asynchronous write completes",
-        "https://github.com/tursodatabase/turso/pull/1143",
-    ),
-    threads(
-        "RACE-10",
-        "a truncation waits for a barrier that never fires during a snapshot",
-        "https://github.com/canonical/raft/issues/372",
-    ),
-    threads(
-        "TIME-6",
-        "a fence is written into a slot behind the replay boundary",
-        "https://github.com/slatedb/slatedb/pull/1682",
-    ),
-    threads(
-        "REC-10",
-        "two openers: the second believes that recovery is complete",
-        "https://www.sqlite.org/howtocorrupt.html",
-    ),
     clock(
         "TIME-1",
         "a lease's time to live starts anew at every restart",

@@ -16,7 +16,7 @@ macro_rules! classes {
 }
 
 classes! {
-    ack atom bit ckpt del dir dup err frame hole ioe keep port race rec rot stale sync tail vis
+    ack atom bit ckpt del dir dup err frame hole ioe keep port race rec rot stale sync tail time vis
 }
 
 fn judge_class(class: &str) {
