@@ -65,9 +65,10 @@ pub enum Error {
     /// The store was closed. Reading goes on; to write, open it again.
     #[error("the store was closed: open it again")]
     Closed,
-    /// The caller did not want to wait longer for the disk. The operation is *unknown*: it is on
-    /// its way, and the next `flush` that succeeds says that it is durable.
-    #[error("the disk took longer than the caller would wait: the operation is on its way")]
+    /// The caller did not want to wait longer for the disk. The operation is *unknown*: it stands in
+    /// the log, goes to the disk with the next operation of anybody, and the next `flush` that
+    /// succeeds says that it is durable.
+    #[error("the disk took longer than the caller would wait: flush to know")]
     TimedOut,
     /// Another process has the store open. Try again when it is done.
     #[error("another process has the store open")]
@@ -90,7 +91,7 @@ impl Error {
         let file = if file.is_empty() { "the store's directory" } else { file };
         let file = file.to_string();
         move |source| match source.kind() {
-            io::ErrorKind::WouldBlock => Error::Locked,
+            io::ErrorKind::WouldBlock if op == "open" => Error::Locked,
             _ => Error::Io { op, file, source },
         }
     }

@@ -9,8 +9,8 @@
 //!   the log then.
 //! - Q2: a caller that waits is told `Ok` only after the batch that holds its contribution was
 //!   carried out, and all before it.
-//! - Q3: after a batch has failed, by an error or by a panic, no caller that waits or will wait is
-//!   told `Ok`.
+//! - Q3: after a batch has failed, by an error or by a panic, no caller is told `Ok`, and nothing is
+//!   added any more.
 //! - Q4: nobody waits while nobody works: when a batch ends, all who waited for it are called, and
 //!   one of those who wait for the next one, to lead it. Who is called and could lead does so, even
 //!   if its patience is over: nobody else may have been called.
@@ -112,14 +112,18 @@ impl<L: Log> GroupCommit<L> {
         mut gather: impl FnMut(&mut L) -> Result<Gathered<R>, L::Error>,
     ) -> Result<R, L::Error> {
         let mut state = self.state.lock();
+        let mut settled = false;
         loop {
+            if state.failed {
+                return Err(state.log.unanswered(Unanswered::Refused)); // Q3
+            }
             match gather(&mut state.log)? {
                 Gathered::Done(result) => return Ok(result),
                 Gathered::Wait(result) => return self.wait(state, patience).map(|()| result),
-                Gathered::Full => {
-                    state = self.settle(state)?;
-                    state.log.make_room()?;
-                }
+                // Somebody else may have made room meanwhile: whoever met the full log at once with
+                // others would begin a segment each.
+                Gathered::Full if !settled => (state, settled) = (self.settle(state)?, true),
+                Gathered::Full => self.undisturbed(&mut state, L::make_room)?,
             }
         }
     }
@@ -131,7 +135,17 @@ impl<L: Log> GroupCommit<L> {
         work: impl FnOnce(&mut L) -> Result<R, L::Error>,
     ) -> Result<R, L::Error> {
         let mut state = self.settle(self.state.lock())?;
-        work(&mut state.log)
+        self.undisturbed(&mut state, work)
+    }
+
+    /// Works on the log with the lock; a panic is a failure.
+    fn undisturbed<R>(&self, state: &mut State<L>, work: impl FnOnce(&mut L) -> R) -> R {
+        state.failed = true; // Q3: for the case of a panic
+        let caller = Calling { queue: self };
+        let result = work(&mut state.log);
+        std::mem::forget(caller);
+        state.failed = false;
+        result
     }
 
     /// A short look at the log, or a change that concerns no batch.
@@ -202,11 +216,7 @@ impl<L: Log> GroupCommit<L> {
             return Err(state.log.unanswered(Unanswered::Refused));
         }
         let mut batch = state.take();
-        state.failed = true; // Q3: for the case of a panic
-        let caller = Calling { queue: self };
-        let done = L::carry_out(&mut batch);
-        std::mem::forget(caller);
-        state.failed = false;
+        let done = self.undisturbed(&mut state, |_| L::carry_out(&mut batch));
         self.end(&mut state, batch, done)?;
         Ok(state)
     }

@@ -77,7 +77,8 @@ pub struct Options {
     pub auto_checkpoint: bool,
     /// How long an operation waits for each of the two syncs of other callers that it may have to
     /// wait for, before it answers [`Error::TimedOut`]; `None`, the default, for as long as it
-    /// takes. A caller that does the work itself waits for the disk whatever it takes.
+    /// takes. A caller that does the work itself waits for the disk whatever it takes, and so does
+    /// one that must begin a new segment or makes a checkpoint.
     pub patience: Option<Duration>,
 }
 
@@ -189,8 +190,8 @@ impl PayloadStore {
     /// # Errors
     /// [`Error::TooLarge`]: nothing happened. [`Error::Io`]: the operation is unknown, the store
     /// poisoned; the caller that did the work for this one may have been another.
-    /// [`Error::Poisoned`], [`Error::Closed`]: nothing happened. [`Error::TimedOut`]: it is on its
-    /// way.
+    /// [`Error::Poisoned`], [`Error::Closed`]: nothing happened. [`Error::TimedOut`]: unknown as
+    /// yet.
     pub fn store(&self, id: u64, bytes: &[u8]) -> Result<Ack> {
         self.commit(&[Entry { id, bytes: Some(bytes) }], false)
     }
@@ -230,11 +231,14 @@ impl PayloadStore {
         let (entry, level) = (Entry { id, bytes: None }, self.level(false));
         let lsn = self.log.commit(self.options.patience, |log| {
             log.writer.check()?;
+            let shown = self.index.read().get(id).map(|position| position.lsn);
             let there = match log.pending(id) {
-                None => self.contains(id),
+                // Something that did not wait has overtaken it.
+                Some((lsn, _)) if shown.is_some_and(|shown| shown > lsn) => true,
                 // Somebody else's delete: that there is nothing is true when that one is.
-                Some(false) => return Ok(Gathered::Wait(None)),
-                Some(true) => true,
+                Some((_, false)) => return Ok(Gathered::Wait(None)),
+                Some((_, true)) => true,
+                None => shown.is_some(),
             };
             if !there {
                 return Ok(Gathered::Done(None));
@@ -386,7 +390,7 @@ impl PayloadStore {
     /// way are finished first. Dropping the store instead loses nothing that was acknowledged.
     ///
     /// # Errors
-    /// As [`flush`](PayloadStore::flush).
+    /// As [`flush`](PayloadStore::flush); [`Error::Closed`] the second time.
     pub fn close(&self) -> Result<()> {
         if self.log.with(|log| log.writer.reads_only()) {
             return Ok(());

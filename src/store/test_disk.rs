@@ -18,6 +18,8 @@ struct State {
     failing: Option<usize>,
     /// All calls of this kind fail, on names with this ending.
     refused: Option<(&'static str, &'static str)>,
+    /// The next call of this kind panics.
+    panics: Option<&'static str>,
     reads: usize,
 }
 
@@ -92,6 +94,11 @@ impl TestDisk {
         self.lock().refused = Some((kind, ending));
     }
 
+    /// The next call of a kind panics.
+    pub(crate) fn panic(&self, kind: &'static str) {
+        self.lock().panics = Some(kind);
+    }
+
     pub(crate) fn heal(&self) {
         let mut state = self.lock();
         (state.failing, state.refused) = (None, None);
@@ -127,6 +134,10 @@ impl TestDisk {
     fn call(&self, kind: &'static str, name: &str) -> io::Result<MutexGuard<'_, State>> {
         self.1.pass(kind, name);
         let mut state = self.lock();
+        if state.panics.take_if(|panics| *panics == kind).is_some() {
+            drop(state);
+            panic!("the disk panics");
+        }
         let nth = state.calls.len();
         state.calls.push(format!("{kind} {name}"));
         let refused = state.refused.is_some_and(|(k, end)| k == kind && name.ends_with(end));

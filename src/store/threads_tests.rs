@@ -6,6 +6,7 @@ use crate::format::Lsn;
 use crate::payload_tests::{get, open, options};
 use crate::test_disk::TestDisk;
 use crate::{Durability, Options, PayloadStore};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{Scope, ScopedJoinHandle, scope, yield_now};
 use std::time::Duration;
 
@@ -225,25 +226,127 @@ fn s3_a_segment_that_the_snapshot_needs_stays() {
 /// P9: what is on its way when a checkpoint poisons the store is unknown, and said to be.
 #[test]
 fn what_is_on_its_way_when_something_else_fails_is_unknown() {
-    let (disk, store) = fsync();
+    let (disk, store) = begun(&Options { snapshots_kept: 1, ..options(Durability::Fsync) });
+    store.create_snapshot().unwrap();
+    store.store(2, b"two").unwrap();
     scope(|scope| {
-        disk.hold("sync_dir", "");
+        disk.hold("remove", ".snap");
         let checkpoint = scope.spawn(|| store.create_snapshot());
         disk.held();
-        disk.refuse("sync_dir", "");
-        let other = storing(scope, &store, 2);
-        other.join().unwrap().unwrap();
+        disk.refuse("remove", ".snap");
         disk.hold("sync", ".log");
         let on_its_way = storing(scope, &store, 3);
+        disk.held();
         disk.release();
         let failed = checkpoint.join().unwrap();
-        assert!(matches!(failed, Err(Error::Io { op: "sync", .. })), "{failed:?}");
+        assert!(matches!(failed, Err(Error::Io { op: "remove", .. })), "{failed:?}");
         assert!(matches!(store.store(4, b"x"), Err(Error::Poisoned)));
         disk.release();
         let failed = on_its_way.join().unwrap();
-        assert!(matches!(failed, Err(Error::Io { .. })), "{failed:?}");
+        assert!(matches!(failed, Err(Error::Io { op: "remove", .. })), "{failed:?}");
     });
     assert_eq!(store.ids(), [1, 2], "S1");
+}
+
+/// P9, V12: a failed sync of the directory may lose what somebody else has changed in it, and the
+/// next sync would say `Ok`: so nobody changes it between a checkpoint's rename and the latch.
+#[test]
+fn s4_nobody_else_syncs_the_directory_before_a_failure_is_known() {
+    let small = Options { segment_size: 100, ..options(Durability::Fsync) };
+    let (disk, store) = begun(&small);
+    disk.hold("sync_dir", "");
+    let failed = scope(|scope| {
+        let checkpoint = scope.spawn(|| store.create_snapshot());
+        disk.held();
+        disk.refuse("sync_dir", "");
+        let rotates = scope.spawn(|| store.store(2, &[2; 100]));
+        std::thread::sleep(Duration::from_millis(50)); // it could go on, if nothing held it
+        disk.release();
+        (checkpoint.join().unwrap().map(drop), rotates.join().unwrap().map(drop))
+    });
+    assert!(matches!(failed, (Err(Error::Io { .. }), Err(Error::Poisoned))), "{failed:?}");
+    assert!(disk.kinds().ends_with("rename snap, sync_dir"), "S4: and no call behind it");
+}
+
+/// However many find a segment full, one begins the next.
+#[test]
+fn a_crowd_needs_no_more_segments_than_one() {
+    let small = Options { segment_size: 2000, ..options(Durability::Fsync) };
+    let segments = |threads: u64| {
+        let (disk, store) = begun(&small);
+        scope(|scope| {
+            for thread in 1..=threads {
+                let store = &store;
+                scope.spawn(move || {
+                    for nth in 0..240 / threads {
+                        store.store((thread << 32) | nth, &[1; 52]).unwrap();
+                    }
+                });
+            }
+        });
+        disk.calls().iter().filter(|call| call.starts_with("create")).count()
+    };
+    let alone = segments(1);
+    (0..5).for_each(|_| assert_eq!(segments(8), alone));
+}
+
+/// What did not wait may overtake what does: then that is there, and can be deleted.
+#[test]
+fn a_delete_sees_what_has_overtaken_another_delete() {
+    let (disk, store) = fsync();
+    disk.hold("sync", "");
+    scope(|scope| {
+        let first = scope.spawn(|| store.delete(1));
+        disk.held();
+        store.store_batch_deferred(&[(1, b"later")]).unwrap();
+        let second = scope.spawn(|| store.delete(1));
+        while store.positions().appended() < Lsn(4) {
+            assert!(!second.is_finished(), "there was something to delete");
+            yield_now();
+        }
+        disk.release();
+        assert!(first.join().unwrap().unwrap().is_some());
+        assert!(second.join().unwrap().unwrap().is_some());
+    });
+    assert!(store.is_empty());
+    store.check_invariants();
+}
+
+/// S4: what was acknowledged is not taken back because somebody closes before its checkpoint.
+#[test]
+fn s4_a_close_takes_no_operation_back() {
+    let eager =
+        Options { checkpoint_bytes: 1, auto_checkpoint: true, ..options(Durability::Fsync) };
+    for _ in 0..100 {
+        let (_disk, store) = begun(&eager);
+        let done = scope(|scope| {
+            let done = scope.spawn(|| store.store(2, b"two"));
+            let _ = store.close();
+            done.join().unwrap()
+        });
+        assert!(matches!(done, Ok(_) | Err(Error::Closed)), "S4: {done:?}");
+        assert_eq!(done.is_ok(), store.contains(2), "S4");
+    }
+}
+
+/// Q3: a disk that panics, under whatever lock, strands nobody, and nothing is added behind it.
+#[test]
+fn q3_after_a_panic_everybody_is_refused() {
+    for checkpoint in [false, true] {
+        let (disk, store) = fsync();
+        store.store_batch_deferred(&[(2, b"two")]).unwrap();
+        disk.panic("sync");
+        let work = || match checkpoint {
+            true => store.create_snapshot().map(drop),
+            false => store.flush().map(drop),
+        };
+        assert!(catch_unwind(AssertUnwindSafe(work)).is_err());
+        assert!(matches!(store.store(3, b"x"), Err(Error::Poisoned)));
+        assert!(matches!(store.store_batch_deferred(&[(3, b"x")]), Err(Error::Poisoned)));
+        assert!(matches!(store.create_snapshot(), Err(Error::Poisoned)));
+        assert!(matches!(store.close(), Err(Error::Poisoned)));
+        assert_eq!(get(&store, 1).unwrap(), b"first", "reading goes on");
+    }
 }
 
 /// A shutdown finishes what is under way, and refuses what comes later.

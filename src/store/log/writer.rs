@@ -11,8 +11,8 @@
 //! - L5: after a failed write, sync, create or directory sync nothing is written any more.
 //! - L7: reserved room is zeros behind the last frame, and never behind a later segment's first
 //!   byte; that it could not be had is no failure.
-//! - L8: behind a sync that made much durable a statement is written, and not synced: if the
-//!   process dies, the next life need not copy it all.
+//! - L8: behind a sync that made much durable, and with nothing behind it, a statement is written,
+//!   and not synced: if the process dies, the next life need not copy it all.
 //! - L6: what was appended and is not written stands in the buffer or in the batch that is on its
 //!   way, and can be read there.
 
@@ -28,7 +28,6 @@ use crate::limits::{
 use crate::log::open;
 use crate::positions::Positions;
 use highwater_vfs::{File, OpenMode, Vfs, write_all_at};
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -122,11 +121,8 @@ impl Batch {
     pub(crate) fn write_and_sync(&mut self) -> Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         if let Some(len) = self.reserve {
-            match file.reserve(len) {
-                // L7: the write itself will tell whether there is room for it.
-                Err(e) if is_full(&e) => {}
-                reserved => reserved.map_err(Error::io("reserve", &self.name))?,
-            }
+            // L7: whatever it says, the write itself will tell whether there is room.
+            let _ = file.reserve(len);
         }
         if !self.bytes.is_empty() {
             let written = write_all_at(&**file, &self.bytes, self.offset);
@@ -138,10 +134,6 @@ impl Batch {
         }
         Ok(())
     }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 impl Writer {
@@ -329,13 +321,14 @@ impl Writer {
         active.taken += bytes.len() as u64;
         // As much again as there is, within limits: short lives waste little, long ones seldom ask.
         let ahead = active.taken.max(RESERVE_MIN).min(self.reserve);
+        let end = (active.taken + ahead).min(self.segment_size).max(active.taken);
         assert!(self.on_its_way.is_none(), "L6: one batch at a time");
         self.on_its_way = Some(Arc::clone(&bytes));
         let (file, name) = (Some(Arc::clone(&active.file)), Arc::clone(&active.name));
         let sync = sync && self.durable < to;
-        let reserve = (sync && active.taken > active.reserved).then(|| active.taken + ahead);
+        let reserve = (sync && active.taken > active.reserved).then_some(end);
         active.reserved = active.reserved.max(reserve.unwrap_or(0));
-        let reserve = reserve.filter(|_| ahead > 0);
+        let reserve = reserve.filter(|end| *end > active.taken);
         let covers = if sync { std::mem::take(&mut self.unsynced) } else { 0 };
         Batch { file, name, offset, bytes, reserve, sync, covers, to, wrote }
     }
@@ -367,7 +360,7 @@ impl Writer {
         Ok(())
     }
 
-    /// L8: unless frames are coming that will state it.
+    /// L8: unless others are gathering; then there is no end of the log to speak of.
     fn state(&mut self) -> Result<()> {
         if !self.buffer.is_empty() || !self.has_room(FRAME_HEADER as u64) {
             return Ok(());

@@ -93,8 +93,15 @@ impl PayloadStore {
         };
         let lsn = cut.name.lsn;
         let temporary = write_temporary(&*self.vfs, cut.name, &cut.index, Some(cut.resume))?;
-        let published = publish(&*self.vfs, &temporary, cut.name);
-        self.fail_stop(published)?;
+        // With the log's lock: if the directory's sync fails, nobody else may sync the directory
+        // before the store is poisoned. What the failed one has lost the next one would not bring
+        // back, and say `Ok` (V12): to this checkpoint, or to the segment that another begins.
+        self.log.with(|log| {
+            log.writer.check()?;
+            let published = publish(&*self.vfs, &temporary, cut.name);
+            let published = published.map_err(|error| log.failed(error));
+            log.writer.fail_stop(published)
+        })?;
         (checkpoints.newest, checkpoints.error, checkpoints.retry_at) = (Some(lsn), None, 0);
         checkpoints.snapshots.insert(0, cut.name);
         self.log.with(|log| {
@@ -171,7 +178,12 @@ impl PayloadStore {
             return Ok(());
         }
         let Err(error) = self.checkpoint(&mut checkpoints) else { return Ok(()) };
-        self.log.with(|log| log.writer.check()).map_err(|_| error.again())?; // S4: P9
+        if matches!(error, Error::Closed | Error::Poisoned) {
+            return Ok(()); // S4: somebody else's doing, after the operation was acknowledged
+        }
+        if self.log.with(|log| log.writer.check()).is_err() {
+            return Err(error); // S4: P9
+        }
         // Not with every operation from now on: each try writes the whole index.
         checkpoints.retry_at = growth.saturating_add(self.options.checkpoint_bytes);
         checkpoints.error = Some(Arc::new(error)); // S4: the log and its directory are as they were

@@ -97,11 +97,10 @@ impl PayloadLog {
         }
     }
 
-    /// Whether `id` will have a payload once everything pending is visible; `None` if nothing of
-    /// it is pending.
-    pub(super) fn pending(&self, id: u64) -> Option<bool> {
+    /// The newest change of `id` that is pending, and whether it brings a payload.
+    pub(super) fn pending(&self, id: u64) -> Option<(Lsn, bool)> {
         let newest = self.pending.iter().rev().find(|(pending, _)| *pending == id);
-        newest.map(|(_, position)| position.length != Position::DELETED)
+        newest.map(|(_, position)| (position.lsn, position.length != Position::DELETED))
     }
 }
 
