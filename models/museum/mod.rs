@@ -19,6 +19,7 @@ mod atom_5;
 mod bit_1;
 mod bit_5;
 mod ckpt_1;
+mod ckpt_10;
 mod ckpt_2;
 mod ckpt_3;
 mod ckpt_4;
@@ -58,6 +59,8 @@ mod keep_7;
 mod port_2;
 mod race_1;
 mod race_10;
+mod race_2;
+mod race_7;
 mod race_9;
 mod rec_1;
 mod rec_10;
@@ -73,6 +76,7 @@ mod stale_2;
 mod stale_4;
 mod stale_5;
 mod stale_6;
+mod sync_1;
 mod sync_2;
 mod tail_10;
 mod tail_3;
@@ -130,6 +134,7 @@ pub const PIECES: &[Piece] = &[
     ckpt_5::PIECE,
     ckpt_7::PIECE,
     ckpt_9::PIECE,
+    ckpt_10::PIECE,
     keep_1::PIECE,
     keep_3::PIECE,
     keep_5::PIECE,
@@ -153,8 +158,11 @@ pub const PIECES: &[Piece] = &[
     del_1::PIECE,
     del_2::PIECE,
     del_3::PIECE,
+    sync_1::PIECE,
     sync_2::PIECE,
     race_1::PIECE,
+    race_2::PIECE,
+    race_7::PIECE,
     race_9::PIECE,
     race_10::PIECE,
     vis_1::PIECE,

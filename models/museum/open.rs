@@ -13,38 +13,12 @@ pub struct Open {
     pub waits_for: &'static str,
 }
 
-const THREADS: &str = "schedules of threads";
-
-const fn threads(bug: &'static str, title: &'static str, source: &'static str) -> Open {
-    Open { bug, title, source, waits_for: THREADS }
-}
-
 const fn clock(bug: &'static str, title: &'static str, source: &'static str) -> Open {
     Open { bug, title, source, waits_for: "keys that expire" }
 }
 
 /// The bugs without a piece.
 pub const OPEN: &[Open] = &[
-    threads(
-        "CKPT-10",
-        "a manifest records a synced size larger than what was synced",
-        "https://github.com/facebook/rocksdb/pull/10185",
-    ),
-    threads(
-        "SYNC-1",
-        "an inactive log leaves the list of logs to sync with its last append unsynced",
-        "https://github.com/facebook/rocksdb/pull/10560",
-    ),
-    threads(
-        "RACE-2",
-        "a checkpoint releases the lock before its own file I/O",
-        "https://github.com/justrach/turbodb/issues/53",
-    ),
-    threads(
-        "RACE-7",
-        "rotation and persisting are not atomic with respect to writers",
-        "https://github.com/influxdata/influxdb_iox/pull/6368",
-    ),
     clock(
         "TIME-1",
         "a lease's time to live starts anew at every restart",
