@@ -23,10 +23,12 @@ pub(crate) fn text_of(table: &Table) -> String {
 pub(crate) fn report(report: &Report, found: Option<&Counterexample>, setup: &str) -> String {
     let Report { engine, model, .. } = report;
     let good = report.verdict == "held";
-    let kind = match (good, report.exhaustive) {
-        (true, true) => ", exhaustive",
-        (true, false) => ", partial",
-        (false, _) => "",
+    let kind = match (good, report.exhaustive, report.schedules) {
+        // Every disk, but not every schedule there is.
+        (true, true, Some(tried)) => format!(", every disk of {} schedules", thousands(tried)),
+        (true, true, None) => ", exhaustive".into(),
+        (true, false, _) => ", partial".into(),
+        (false, ..) => String::new(),
     };
     let mut text = coloured(&report.verdict, good);
     text += &format!("{kind}: {engine} under {model}\n");

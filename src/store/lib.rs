@@ -14,7 +14,7 @@
 //! # let dir = std::env::temp_dir().join(format!("highwater-doc-{}", std::process::id()));
 //! # std::fs::create_dir_all(&dir)?;
 //! let disk = std::sync::Arc::new(highwater_vfs::OsFs::open(&dir)?);
-//! let mut store = PayloadStore::open(disk, Options::default())?;
+//! let store = PayloadStore::open(disk, Options::default())?;
 //! let ack = store.store(7, b"seven")?; // durable when it returns
 //! assert_eq!(store.retrieve(7)?.as_deref(), Some(&b"seven"[..]));
 //! # assert_eq!(ack.lsn.0, 1);
