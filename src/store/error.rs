@@ -65,8 +65,8 @@ pub enum Error {
     /// The store was closed. Reading goes on; to write, open it again.
     #[error("the store was closed: open it again")]
     Closed,
-    /// The caller did not want to wait longer for the disk. The operation is *unknown*: it stands in
-    /// the log, goes to the disk with the next operation of anybody, and the next `flush` that
+    /// The caller did not want to wait longer for the disk. The operation is *unknown*: it stands
+    /// in the log, goes to the disk with the next operation of anybody, and the next `flush` that
     /// succeeds says that it is durable.
     #[error("the disk took longer than the caller would wait: flush to know")]
     TimedOut,

@@ -9,8 +9,8 @@
 //!   the log then.
 //! - Q2: a caller that waits is told `Ok` only after the batch that holds its contribution was
 //!   carried out, and all before it.
-//! - Q3: after a batch has failed, by an error or by a panic, no caller is told `Ok`, and nothing is
-//!   added any more.
+//! - Q3: after a batch has failed, by an error or by a panic, no caller is told `Ok`, and nothing
+//!   is added any more.
 //! - Q4: nobody waits while nobody works: when a batch ends, all who waited for it are called, and
 //!   one of those who wait for the next one, to lead it. Who is called and could lead does so, even
 //!   if its patience is over: nobody else may have been called.
