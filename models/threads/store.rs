@@ -63,10 +63,15 @@ impl SharedKv for Store {
     }
 }
 
+/// The store with a program of your own.
+pub fn running(program: Program) -> Scheduled {
+    Scheduled::new::<Store>(program)
+}
+
 /// Two writers that meet in one sync and at a rotation, a reader, and a checkpoint between them.
 pub fn store() -> Scheduled {
     let put = |key: u64, size: usize| Act::Put(key, vec![b'a' + key as u8; size]);
-    Scheduled::new::<Store>(Program {
+    running(Program {
         before: vec![put(1, 40)],
         threads: vec![vec![put(2, 150)], vec![put(3, 150), Act::Get(2)], vec![Act::Checkpoint]],
         after: Vec::new(),

@@ -19,6 +19,7 @@ use crate::log::open;
 use highwater_vfs::{File, OpenMode, Vfs, read_exact_at, write_all_at};
 use sha2::{Digest, Sha256};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A file that is written in order, and hashed on the way.
 struct Stream<'a> {
@@ -51,8 +52,21 @@ impl Stream<'_> {
         self.hash.update(&self.buffer);
         let digest = std::mem::take(&mut self.hash).finalize();
         self.buffer.extend_from_slice(&digest);
-        self.write()?;
-        self.file.sync().map_err(Error::io("sync", self.name))
+        self.write()
+    }
+}
+
+/// A snapshot that is written, and neither synced nor named.
+pub(crate) struct Temporary {
+    text: String,
+    file: Arc<dyn File>,
+}
+
+impl Temporary {
+    /// Makes its bytes durable; if that fails, it is removed.
+    pub(crate) fn sync(&self, vfs: &dyn Vfs) -> Result<()> {
+        let synced = self.file.sync().map_err(Error::io("sync", &self.text));
+        synced.inspect_err(|_| drop(vfs.remove(Path::new(&self.text))))
     }
 }
 
@@ -62,7 +76,7 @@ pub(crate) fn write_temporary(
     name: Name,
     index: &Index,
     resume: Option<Resume>,
-) -> Result<String> {
+) -> Result<Temporary> {
     let text = Name { kind: Kind::Temporary, ..name }.text();
     let file = open(vfs, &text, OpenMode::CreateNew)?;
     let result = write_body(&*file, &text, name, index, resume);
@@ -71,7 +85,7 @@ pub(crate) fn write_temporary(
         // them.
         let _ = vfs.remove(Path::new(&text));
     }
-    result.map(|()| text)
+    result.map(|()| Temporary { text, file })
 }
 
 fn write_body(
@@ -106,11 +120,11 @@ fn write_body(
 }
 
 /// Gives the temporary file its final name, durably (N1).
-pub(crate) fn publish(vfs: &dyn Vfs, temporary: &str, name: Name) -> Result<()> {
+pub(crate) fn publish(vfs: &dyn Vfs, temporary: &Temporary, name: Name) -> Result<()> {
     let text = name.text();
-    // N1: the bytes were synced when the temporary file was finished.
-    let renamed = vfs.rename(Path::new(temporary), Path::new(&text));
-    renamed.map_err(Error::io("rename", temporary))?;
+    // N1: the bytes are synced already.
+    let renamed = vfs.rename(Path::new(&temporary.text), Path::new(&text));
+    renamed.map_err(Error::io("rename", &temporary.text))?;
     vfs.sync_dir(Path::new("")).map_err(Error::io("sync", ""))
 }
 

@@ -27,7 +27,7 @@ const NEEDED: [(&str, &str); 11] = [
     ("write_and_sync < checkpoint", "power loss"),
     ("write_and_sync < close", "power loss"),
     ("write_and_sync < copy", "second crash"),
-    ("finish < write_body", "power loss"),
+    ("sync < checkpoint", "power loss"),
     ("publish < checkpoint", "power loss"),
 ];
 

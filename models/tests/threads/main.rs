@@ -3,9 +3,9 @@
 mod small;
 
 use highwater_models::museum::{PIECES, Piece};
-use highwater_models::threads::{Plan, run, store};
+use highwater_models::threads::{Plan, Program, run, store};
 use highwater_models::{Job, engine};
-use highwater_sim::{Campaign, Failure, Settings, Verdict};
+use highwater_sim::{Act, Campaign, FailedSync, Failure, Model, Settings, Verdict};
 
 /// The pieces that need threads.
 fn pieces() -> impl Iterator<Item = &'static Piece> {
@@ -91,4 +91,31 @@ fn shuttle_the_store_itself_is_held_under_every_schedule_with_one_preemption() {
     assert_eq!((ran.schedules.complete, ran.report.control_caught), (Some(1), Some(true)));
     assert!(ran.report.exhaustive() && ran.schedules.different > 100, "{:?}", ran.schedules);
     println!("{:?}, {} recoveries", ran.schedules, ran.report.recoveries());
+}
+
+/// A sync that fails in one thread while another has something on its way: of the directory at a
+/// rotation or at a checkpoint, of the log, of the snapshot's own file. What a failed one has lost
+/// the next one does not bring back, and says `Ok`.
+#[test]
+fn shuttle_a_failed_sync_beside_a_writer() {
+    let put = |key: u64, byte: u8| Act::Put(key, vec![byte; 150]);
+    let before = [
+        vec![put(1, 1), put(2, 2), put(1, 3), put(2, 4)], // segments to be dropped
+        vec![put(1, 1), put(2, 2)],                       // a full one
+        vec![put(1, 1)],
+    ];
+    for model in [Model::Posix, Model::Ext4Journal] {
+        for before in before.clone() {
+            let threads = vec![vec![Act::Checkpoint], vec![put(3, 5)]];
+            let program = Program { before, threads, after: Vec::new() };
+            let failures = vec![Failure::Sync(FailedSync::KeepNew)];
+            let settings = Settings { model, crashes: 1, threads: 2, ..Settings::default() };
+            let campaign = Campaign { settings, failures, control: false };
+            let plan =
+                Plan { bound: Some(2), systematic: 300, random: 50, pct: 50, ..Plan::default() };
+            let ran = run(&campaign, plan, &store::running(program), &mut |_| ());
+            assert_eq!(ran.report.verdict, Verdict::Held, "{model}: {:?}", ran.report.finding);
+            println!("{model}: {:?}, {} recoveries", ran.schedules, ran.report.recoveries());
+        }
+    }
 }

@@ -7,6 +7,9 @@
 //! - S4: an operation whose checkpoint fails is acknowledged if and only if the store is not
 //!   poisoned: a file of the checkpoint's own takes nothing back, a log or a directory that cannot
 //!   be synced is P9, and leaves the operation unknown.
+//! - S7: no two syncs of the store are under way at once, and none begins before it is known that
+//!   the one before it has succeeded, or before the store is poisoned; a snapshot's own file is
+//!   synced when nothing else is pending, so its failure is nobody else's.
 //! - S6: a snapshot is the index at one LSN, whatever is appended while it is written.
 
 use super::PayloadStore;
@@ -71,7 +74,8 @@ impl PayloadStore {
     /// Writes a snapshot of the index and drops what it makes superfluous. Opening the store then
     /// begins at the snapshot. Returns its LSN; 0 if the store never held anything.
     ///
-    /// Others read and write meanwhile; they wait only while the index is copied in memory.
+    /// Others read and write meanwhile; writers wait while the index is copied in memory, and while
+    /// the file and its name are synced.
     ///
     /// # Errors
     /// As [`flush`](PayloadStore::flush). If only the temporary file could not be written, the
@@ -93,11 +97,10 @@ impl PayloadStore {
         };
         let lsn = cut.name.lsn;
         let temporary = write_temporary(&*self.vfs, cut.name, &cut.index, Some(cut.resume))?;
-        // With the log's lock: if the directory's sync fails, nobody else may sync the directory
-        // before the store is poisoned. What the failed one has lost the next one would not bring
-        // back, and say `Ok` (V12): to this checkpoint, or to the segment that another begins.
-        self.log.with(|log| {
-            log.writer.check()?;
+        // S7: what a failed sync has lost the next one does not bring back, and says `Ok` (V12).
+        self.log.alone(|log| {
+            log.writer.sync()?;
+            temporary.sync(&*self.vfs)?;
             let published = publish(&*self.vfs, &temporary, cut.name);
             let published = published.map_err(|error| log.failed(error));
             log.writer.fail_stop(published)
