@@ -73,7 +73,7 @@ fn bugs_are_listed_with_their_engine_or_what_they_wait_for() {
     let needs = |id| bugs.iter().find(|bug| bug["bug"] == id).map(|bug| &bug["needs"]);
     assert_eq!(needs("ERR-1"), Some(&"keep-new".into()));
     let human = run(&["list", "bugs"]).stdout;
-    assert!(human.contains("museum/ack-1 (P1)") && human.contains("open: waits for"));
+    assert!(human.contains("museum/ack-1 (P1)") && human.contains("open: waits"));
     narrow(&human);
 }
 
