@@ -3,7 +3,7 @@
 use crate::museum::{PIECES, Piece};
 use crate::outcome::{lines, run, run_threads, walk_twice};
 use crate::payload::{GOES_ON, POISONED};
-use crate::threads::{Plan, Schedule, Scheduled, store};
+use crate::threads::{Plan, Schedule, Scheduled, Scores, store};
 use crate::{Case, Outcome, PayloadSubject, Task, Token, Walks};
 use highwater::Row;
 use highwater_sim::{Campaign, Easy, Model, Rule, Stage, Verdict};
@@ -258,8 +258,15 @@ impl Engine {
         token: &Token,
     ) -> Result<Walks, String> {
         self.has(kept, subject.program().size())?;
-        let subject = subject.keeping(kept).under(schedule);
-        Ok(walk_twice(&subject, token, subject.program().lines()))
+        let scores = Scores::default();
+        let subject = subject.keeping(kept).under(schedule).scored(&scores);
+        let mut walks = walk_twice(&subject, token, subject.program().lines());
+        let skipped = scores.lock().expect("nobody panics with it").iter().any(|s| s.skipped);
+        if skipped && walks.first.diverged.is_none() {
+            let why = format!("the schedule {schedule} asks for a thread that cannot go on there");
+            walks.first.diverged = Some(why);
+        }
+        Ok(walks)
     }
 
     /// Whether there are operations with these numbers.

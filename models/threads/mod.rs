@@ -56,3 +56,4 @@ pub use schedule::{Departure, Schedule};
 pub use search::Plan;
 pub use story::Story;
 pub use subject::Scheduled;
+pub(crate) use subject::Scores;

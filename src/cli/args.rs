@@ -96,9 +96,9 @@ pub(crate) struct RunArgs {
     /// Stop after 10s or 50000 recoveries
     #[arg(long, default_value = "all", value_name = "BUDGET")]
     pub(crate) budget: Budget,
-    /// fsync, flush-only, none
-    #[arg(long, default_value = "fsync", value_name = "MODE", value_parser = setup::durability)]
-    pub(crate) durability: Durability,
+    /// fsync (the default), flush-only, none
+    #[arg(long, value_name = "MODE", value_parser = setup::durability)]
+    pub(crate) durability: Option<Durability>,
     /// Do not check that dropped syncs are noticed
     #[arg(long)]
     pub(crate) no_control: bool,

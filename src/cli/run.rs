@@ -20,16 +20,16 @@ const FILE_MAX: u64 = 64 << 20;
 pub(crate) fn run(args: &RunArgs) -> Done {
     let engines = matching(&args.engine);
     let Some(first) = engines.first() else { return Err(unknown_engine(&args.engine)) };
-    let own = args.workload.is_some() || args.ops.is_some();
+    let own = args.workload.is_some() || args.ops.is_some() || args.durability.is_some();
     if own && engines.iter().any(|engine| engine.is_piece()) {
-        let what = "brings its own workload: no --workload, no --ops";
+        let what = "brings its own workload: no --workload, --ops or --durability";
         return Err(Failure::usage(format!("{} {what}", first.name)));
     }
     let (name, workload) = workload(args)?;
     if workload.ops().is_empty() {
         return Err(Failure::new(exit::NOTHING, format!("{name} has no operations")));
     }
-    let setup = Setup { durability: args.durability, ..Setup::default() };
+    let setup = Setup { durability: args.durability.unwrap_or_default(), ..Setup::default() };
     let case = Case { workload, setup };
     let mut reports: Vec<Report> = Vec::new();
     let mut codes = Vec::new();

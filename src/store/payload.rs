@@ -99,8 +99,9 @@ impl Default for Options {
 /// A store of payloads by id. See the [crate] for an example.
 ///
 /// Any number of threads may use it at once: share it by reference, or in an `Arc`. Callers who
-/// wait for the disk at the same time share one sync. A reader waits for no writer and no sync: it
-/// sees what is durable (in mode `Fsync`), or what was stored last (in the others).
+/// wait for the disk at the same time share one sync. A reader sees what is durable (in mode
+/// `Fsync`), and waits for no writer and no sync; or what was stored last (in the other modes, and
+/// of what was deferred), and may wait for a rotation or a checkpoint while that is not written.
 ///
 /// After a failed write or sync it refuses all further work ([`Error::Poisoned`]) but reading.
 ///

@@ -5,9 +5,9 @@
 //!   all only grow.
 //! - A2: a position is published (Release) after the bytes it stands for are where it says, so a
 //!   reader (Acquire) is never ahead of them.
-//! - A3: whoever publishes has the values from the log that it holds the lock of, and never reads
-//!   them here: a checker that explores these orders takes a load by the publisher for the one that
-//!   it should have reordered.
+//! - A3: what is published comes from the log, whose lock is held, and is never read here for that:
+//!   a checker that explores these orders takes a load by the publisher for the one that it should
+//!   have reordered.
 
 use super::Lsn;
 use super::sync::{Arc, AtomicU64, Ordering};

@@ -60,6 +60,7 @@ pub(crate) struct Writer {
     /// The memory of the last batch, for the next one.
     spare: Vec<u8>,
     pub(crate) appended: Lsn,
+    pub(crate) written: Lsn,
     pub(crate) durable: Lsn,
     /// Bytes appended since the last snapshot.
     pub(crate) growth: u64,
@@ -148,6 +149,7 @@ impl Writer {
             on_its_way: None,
             spare: Vec::new(),
             appended: end,
+            written: end,
             durable: end,
             growth: 0,
             unsynced: 0,
@@ -174,7 +176,7 @@ impl Writer {
     /// the snapshot.
     pub(crate) fn show(&mut self, growth: u64) {
         assert_eq!(self.appended, self.durable, "L3: what recovery shows is durable");
-        self.growth = growth;
+        (self.growth, self.written) = (growth, self.appended);
         self.positions.publish_appended(self.appended, growth);
         self.positions.publish_written(self.appended);
         self.positions.publish_durable(self.durable);
@@ -339,6 +341,7 @@ impl Writer {
         if wrote && file.is_some() {
             let active = self.active.as_mut().expect("it is not replaced while a batch is out");
             active.written += bytes.len() as u64;
+            self.written = to;
             self.positions.publish_written(to);
             self.on_its_way = None; // L6: the file has it
             // A large payload's memory is given back.
@@ -370,8 +373,8 @@ impl Writer {
         let header =
             FrameHeader { kind: FrameKind::Statement, lsn, durable, length: 0, payload_crc };
         let bytes = header.encode(active.epoch, active.taken);
-        // The next frame goes over it: a failed sync of another file may take it back, and a gap
-        // would hide what comes behind.
+        // The next frame goes over it. As a frame of the log it was pending when the next file was
+        // synced; that sync failed and took it back, and the gap hid what came behind.
         let written = write_all_at(&*active.file, &bytes, active.taken);
         let written = written.map_err(Error::io("write", &active.name));
         self.fail_stop(written)

@@ -4,8 +4,8 @@
 //! - S3: a segment is dropped only if every kept snapshot covers it, no payload that was live at
 //!   the newest one is in it, and that one was written and synced by this life. What has been
 //!   replaced since does not count: the change may be on no disk yet.
-//! - S4: an operation whose checkpoint fails is acknowledged if and only if the store is not
-//!   poisoned: a file of the checkpoint's own takes nothing back, a log or a directory that cannot
+//! - S4: an operation whose checkpoint fails is acknowledged if and only if that has not poisoned
+//!   the store: a file of the checkpoint's own takes nothing back, a log or a directory that cannot
 //!   be synced is P9, and leaves the operation unknown.
 //! - S7: no two syncs of the store are under way at once, and none begins before it is known that
 //!   the one before it has succeeded, or before the store is poisoned; a snapshot's own file is

@@ -76,7 +76,7 @@ impl PayloadLog {
         let lsn = self.writer.appended;
         let reached = match level {
             Level::Buffered => true,
-            Level::Flushed => self.writer.positions.written() == lsn,
+            Level::Flushed => self.writer.written == lsn,
             Level::Durable => self.writer.durable == lsn,
         };
         if reached {

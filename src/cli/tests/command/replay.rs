@@ -55,6 +55,13 @@ fn a_replay_of_something_else_is_told_apart() {
     let (code, replayed) = json(&["replay", early, "--format", "json"]);
     assert_eq!((code, &replayed["verdict"]), (102, &"diverged".into()), "{replayed:#}");
     assert!(replayed["diverged"].is_string() && replayed["rule"].is_null(), "{replayed:#}");
+    // A departure that nobody can follow is no proof that a bug is gone.
+    for threads in ["~4t3", "~4t0"] {
+        let race = format!("hw1.museum~race-1.posix.none.1.threads.1-2{threads}.p12_");
+        let lost = run(&["replay", &race]);
+        assert_eq!(lost.code, 102, "{race}: {}", lost.stderr);
+        assert!(lost.stderr.contains("cannot go on there"), "{}", lost.stderr);
+    }
     for (token, what) in [
         ("", "begins with hw1"),
         ("hw1.payload", "2 parts"),
