@@ -70,6 +70,16 @@ pub enum Error {
     /// succeeds says that it is durable.
     #[error("the disk took longer than the caller would wait: flush to know")]
     TimedOut,
+    /// The directory holds the files of another kind of store. Nothing was changed.
+    #[error("{file} belongs to {actual}, and {expected} was asked for: open it as what it is")]
+    OtherView {
+        /// The file that says so.
+        file: String,
+        /// What was asked for.
+        expected: &'static str,
+        /// What it is.
+        actual: &'static str,
+    },
     /// Another process has the store open. Try again when it is done.
     #[error("another process has the store open")]
     Locked,

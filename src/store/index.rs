@@ -3,11 +3,17 @@
 //! Invariants
 //! - X1: the live count of a slot is the number of positions that point into it.
 
-use crate::format::Lsn;
-use crate::format::entry;
+use crate::error::Result;
+use crate::format::entry::Entry;
+use crate::format::snapshot::{SnapshotEntry, SnapshotHeader, decode_segment, encode_segment};
+use crate::format::{Lsn, ViewKind};
+use crate::limits::{SNAPSHOT_ENTRY, SNAPSHOT_SEGMENT};
 use crate::log::Slot;
+use crate::snapshot::{Source, Stream};
+use crate::sync::RwLock;
+use crate::view::{Place, View};
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::hash_map;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Where a live payload's entry stands.
@@ -70,11 +76,7 @@ impl Index {
         ids
     }
 
-    pub(crate) fn reserve(&mut self, more: usize) {
-        self.map.reserve(more);
-    }
-
-    pub(crate) fn insert(&mut self, id: u64, position: Position) {
+    fn insert(&mut self, id: u64, position: Position) {
         self.slots[position.slot as usize].live += 1;
         if let Some(old) = self.map.insert(id, position) {
             self.slots[old.slot as usize].live -= 1;
@@ -87,19 +89,42 @@ impl Index {
         }
     }
 
-    /// The entry of record `lsn` that stands at `offset` of `slot` is now the newest of its id.
-    pub(crate) fn apply(&mut self, entry: &entry::Entry<'_>, lsn: Lsn, slot: u32, offset: u32) {
-        match entry.bytes {
-            Some(bytes) => {
-                let length = bytes.len() as u32;
-                self.insert(entry.id, Position { lsn, slot, offset, length });
-            }
-            None => self.remove(entry.id),
-        }
+    /// X1.
+    fn check_live(&self) {
+        let mut live = vec![0; self.slots.len()];
+        self.map.values().for_each(|p| live[p.slot as usize] += 1);
+        let counted: Vec<usize> = self.slots.iter().map(|s| s.live).collect();
+        assert_eq!(live, counted, "X1: live counts");
+    }
+}
+
+impl View for Index {
+    const KIND: ViewKind = ViewKind::Payload;
+    type Change = (u64, Position);
+    type Cut = Index;
+
+    fn slots(&self) -> &[Slot] {
+        &self.slots
     }
 
-    /// A change of this life, unless a later one of the same id is there already.
-    pub(crate) fn change(&mut self, id: u64, position: Position) {
+    fn slots_mut(&mut self) -> &mut Vec<Slot> {
+        &mut self.slots
+    }
+
+    fn change(entry: &Entry<'_>, place: Place) -> Option<(u64, Position)> {
+        let Place { lsn, slot, offset } = place;
+        let length = entry.bytes.map_or(Position::DELETED, |bytes| bytes.len() as u32);
+        Some((entry.id, Position { lsn, slot, offset, length }))
+    }
+
+    /// A delete of what waits waits too: once it is done, nothing in the index says that it was
+    /// later (S5).
+    fn waits(entry: &Entry<'_>, pending: &[(u64, Position)]) -> bool {
+        entry.bytes.is_none() && pending.iter().any(|(id, _)| *id == entry.id)
+    }
+
+    /// Unless a later one of the same id is there already.
+    fn apply(&mut self, (id, position): (u64, Position)) {
         if position.length == Position::DELETED {
             if self.get(id).is_some_and(|old| old.lsn < position.lsn) {
                 self.remove(id);
@@ -107,10 +132,10 @@ impl Index {
             return;
         }
         match self.map.entry(id) {
-            Entry::Vacant(place) => {
+            hash_map::Entry::Vacant(place) => {
                 place.insert(position);
             }
-            Entry::Occupied(mut place) => {
+            hash_map::Entry::Occupied(mut place) => {
                 if place.get().lsn > position.lsn {
                     return;
                 }
@@ -121,9 +146,7 @@ impl Index {
         self.slots[position.slot as usize].live += 1;
     }
 
-    /// Applies changes in order and empties the list; `expected` is how many more there may be, as
-    /// far as one can tell.
-    pub(crate) fn apply_all(&mut self, changes: &mut Vec<(u64, Position)>, expected: u64) {
+    fn replay(&mut self, changes: &mut Vec<(u64, Position)>, expected: u64) {
         if self.map.capacity() < self.map.len() + changes.len() {
             self.map.reserve(changes.len().max(expected as usize));
         }
@@ -136,30 +159,71 @@ impl Index {
         }
     }
 
-    /// The slot of a segment, added if it is new.
-    pub(crate) fn slot(&mut self, first: Lsn, epoch: u32) -> u32 {
-        let found = self.slots.iter().rposition(|s| s.epoch == epoch);
-        let at = found.unwrap_or_else(|| {
-            let (file, live, present, last) = (None, 0, false, Lsn(0));
-            self.slots.push(Slot { first, epoch, file, live, present, last });
-            self.slots.len() - 1
-        });
-        at as u32
+    fn moved(&mut self, entry: &Entry<'_>, place: Place) {
+        if self.get(entry.id).is_some_and(|p| p.lsn == place.lsn) {
+            let change = Index::change(entry, place);
+            self.replay(&mut Vec::from_iter(change), 0);
+        }
     }
 
-    /// X1.
-    pub(crate) fn check_invariants(&self) {
-        let mut live = vec![0; self.slots.len()];
-        self.map.values().for_each(|p| live[p.slot as usize] += 1);
-        let counted: Vec<usize> = self.slots.iter().map(|s| s.live).collect();
-        assert_eq!(live, counted, "X1: live counts");
+    fn cut(&mut self) -> Index {
+        self.clone()
+    }
+
+    fn counts(cut: &Index) -> (u32, u64) {
+        (cut.slots.iter().filter(|slot| slot.live > 0).count() as u32, cut.len() as u64)
+    }
+
+    fn write(cut: Index, _: &RwLock<Index>, mut stream: Stream) -> Result<()> {
+        let live = |slot: &usize| cut.slots[*slot].live > 0;
+        let used: Vec<usize> = (0..cut.slots.len()).filter(live).collect();
+        for &slot in &used {
+            stream.put(&encode_segment(cut.slots[slot].first, cut.slots[slot].epoch))?;
+        }
+        for id in cut.ids() {
+            // N2: ascending
+            let position = cut.get(id).expect("an id of the index");
+            let segment = used.binary_search(&(position.slot as usize)).expect("a live slot");
+            let (segment, Position { lsn, offset, length, .. }) = (segment as u32, position);
+            stream.put(&SnapshotEntry { id, lsn, segment, offset, length }.encode())?;
+        }
+        stream.finish()
+    }
+
+    fn load(header: &SnapshotHeader, source: &mut Source<'_>) -> Result<Option<Index>> {
+        let mut index = Index::default();
+        for _ in 0..header.segments {
+            let Some(bytes) = source.take::<SNAPSHOT_SEGMENT>()? else { return Ok(None) };
+            let (first, epoch) = decode_segment(&bytes);
+            index.slot(first, epoch);
+        }
+        index.map.reserve(header.entries as usize); // the header's counts agree with the file's size
+        for _ in 0..header.entries {
+            let Some(bytes) = source.take::<SNAPSHOT_ENTRY>()? else { return Ok(None) };
+            let SnapshotEntry { id, lsn, segment, offset, length } = SnapshotEntry::decode(&bytes);
+            if segment as usize >= index.slots.len() {
+                return Ok(None);
+            }
+            index.insert(id, Position { lsn, slot: segment, offset, length });
+        }
+        Ok(Some(index))
+    }
+
+    fn live(&self) -> u64 {
+        self.len() as u64
+    }
+
+    /// X1, S1.
+    fn check_invariants(&self, appended: Lsn) {
+        self.check_live();
+        let held = |p: &Position| self.slots[p.slot as usize].file.is_some() && p.lsn <= appended;
+        assert!(self.map.values().all(held), "S1: an indexed entry is in the log");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::entry::Entry;
 
     /// Runs of ids stay together, and no stride makes them gather: no sixteen places in a row are
     /// where many more than sixteen of as many ids as there are places want to be.
@@ -192,12 +256,18 @@ mod tests {
         let mut index = Index::default();
         let (a, b) = (index.slot(Lsn(1), 1), index.slot(Lsn(9), 2));
         let put = |id| Entry { id, bytes: Some(b"x") };
-        index.apply(&put(1), Lsn(1), a, 80);
-        index.apply(&put(2), Lsn(2), a, 160);
-        index.apply(&put(1), Lsn(9), b, 80);
-        index.apply(&Entry { id: 2, bytes: None }, Lsn(10), b, 160);
-        index.apply(&Entry { id: 7, bytes: None }, Lsn(11), b, 160);
-        index.check_invariants();
+        let gone = |id| Entry { id, bytes: None };
+        let entries = [
+            (put(1), 1, a, 80),
+            (put(2), 2, a, 160),
+            (put(1), 9, b, 80),
+            (gone(2), 10, b, 160),
+            (gone(7), 11, b, 160),
+        ];
+        for (entry, lsn, slot, offset) in entries {
+            index.apply(Index::change(&entry, Place { lsn: Lsn(lsn), slot, offset }).unwrap());
+        }
+        index.check_live();
         assert_eq!((index.slots[0].live, index.slots[1].live, index.len()), (0, 1, 1));
     }
 }

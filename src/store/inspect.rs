@@ -7,12 +7,14 @@
 use crate::error::{Error, Result};
 use crate::format::Lsn;
 use crate::format::name::{Kind, Name};
+use crate::index::Index;
 use crate::log::open;
 use crate::log::scan::{Bad, Scan};
 use crate::recovery::facts::{Found, gather};
 use crate::recovery::plan::{Plan, Row, plan};
 use crate::recovery::{open_referenced, refuse};
 use crate::snapshot::load;
+use crate::view::View;
 use highwater_vfs::{OpenMode, Vfs};
 use std::path::Path;
 
@@ -41,7 +43,11 @@ pub use crate::inspection::{FileKind, FileReport, FileTail, Inspection, PlanRepo
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn inspect(vfs: &dyn Vfs) -> Result<Inspection> {
-    let mut found = gather(vfs)?;
+    inspect_as::<Index>(vfs)
+}
+
+fn inspect_as<V: View>(vfs: &dyn Vfs) -> Result<Inspection> {
+    let mut found = gather::<V>(vfs)?;
     let plan = plan(&found.facts);
     let refused = refuse(&found, &plan).and_then(|()| open_referenced(vfs, &mut found));
     let refused = match refused {
@@ -64,7 +70,7 @@ pub fn inspect(vfs: &dyn Vfs) -> Result<Inspection> {
     let Plan { row, last, copy_from } = plan;
     let (row, snapshot) = (row.name(), found.facts.snapshot);
     let plan = PlanReport { row, last, copy_from, snapshot, refused };
-    Ok(Inspection { verdict, plan, live: found.index.len() as u64, files })
+    Ok(Inspection { verdict, plan, live: found.state.live(), files })
 }
 
 fn foreign(vfs: &dyn Vfs, name: &str) -> FileReport {
@@ -75,7 +81,7 @@ fn foreign(vfs: &dyn Vfs, name: &str) -> FileReport {
     FileReport { name: name.into(), kind, size, records: 0, tail, offset: 0, reason: None }
 }
 
-fn file(vfs: &dyn Vfs, name: Name, found: &Found) -> Result<FileReport> {
+fn file<V: View>(vfs: &dyn Vfs, name: Name, found: &Found<V>) -> Result<FileReport> {
     let text = name.text();
     let file = open(vfs, &text, OpenMode::Read)?;
     let size = file.size().map_err(Error::io("size of", &text))?;
@@ -87,7 +93,7 @@ fn file(vfs: &dyn Vfs, name: Name, found: &Found) -> Result<FileReport> {
             let reason = Some("a snapshot that was not finished".into());
             report(FileKind::Temporary, 0, FileTail::Unfounded, 0, reason)
         }
-        Kind::Snapshot => match load(vfs, name, &text)? {
+        Kind::Snapshot => match load::<V>(vfs, name, &text)? {
             Some(snapshot) => {
                 report(FileKind::Snapshot, snapshot.header.entries, FileTail::Clean, size, None)
             }
@@ -111,7 +117,7 @@ fn file(vfs: &dyn Vfs, name: Name, found: &Found) -> Result<FileReport> {
 }
 
 /// What the end of a scan means among the other files.
-fn judge(scan: &Scan, name: Name, found: &Found) -> (FileTail, Option<String>) {
+fn judge<V>(scan: &Scan, name: Name, found: &Found<V>) -> (FileTail, Option<String>) {
     let proven = found.facts.statement.max(found.facts.snapshot);
     let counts = |n: &&Name| n.kind == Kind::Segment && !found.is_dead(n);
     let later = |lsn| {

@@ -24,6 +24,7 @@
 //! ```
 
 mod dump;
+mod engine;
 mod error;
 pub mod format;
 mod group_commit;
@@ -32,11 +33,13 @@ pub mod inspect;
 mod inspection;
 mod limits;
 mod log;
+mod options;
 mod payload;
 mod positions;
 mod recovery;
 mod snapshot;
 mod sync;
+mod view;
 
 #[cfg(test)]
 mod checkpoint_tests;
@@ -59,6 +62,7 @@ pub use error::{Corruption, Error, Result};
 pub use format::Lsn;
 
 pub use limits::{PAYLOAD_SIZE_MAX, SEGMENT_SIZE_MAX};
-pub use payload::{Ack, Durability, Level, Options, PayloadStore};
+pub use options::{Ack, Durability, Level, Options};
+pub use payload::PayloadStore;
 pub use positions::Positions;
 pub use recovery::{RecoveryReport, Row, Tail};

@@ -5,96 +5,21 @@
 //!   durable (P10), unless it was deferred.
 //! - S2: every payload that is returned has passed its checksum since it was read.
 
+use crate::engine::Engine;
+use crate::engine::log::ViewLog;
 use crate::error::{Error, Result};
 use crate::format::Lsn;
 use crate::format::entry::Entry;
 use crate::format::name::Name;
-use crate::group_commit::{Gathered, GroupCommit};
+use crate::group_commit::Gathered;
 use crate::index::{Index, Position};
-use crate::limits::{ENTRY_HEADER, PAYLOAD_SIZE_MAX, SEGMENT_SIZE_MAX};
-use crate::log::writer::Sizes;
+use crate::limits::ENTRY_HEADER;
+use crate::options::{Ack, Level, Options};
 use crate::positions::Positions;
-use crate::recovery::{Recovered, RecoveryReport, look, recover};
-use crate::sync::{self, Mutex, RwLock};
-use checkpoint::Checkpoints;
+use crate::recovery::RecoveryReport;
 use highwater_vfs::{File, Vfs, read_full_at};
-use log::PayloadLog;
+use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
-
-mod checkpoint;
-mod log;
-
-/// What `Ok` means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Durability {
-    /// Durable: one sync an operation.
-    #[default]
-    Fsync,
-    /// Flushed: survives the process, not a power cut.
-    FlushOnly,
-    /// Buffered: survives nothing until [`flush`](PayloadStore::flush).
-    None,
-}
-
-/// What one acknowledgement means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    /// Visible; survives nothing yet.
-    Buffered,
-    /// Survives the death of the process.
-    Flushed,
-    /// Survives power loss.
-    Durable,
-}
-
-/// An acknowledgement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ack {
-    /// The record's position in the log.
-    pub lsn: Lsn,
-    /// What survives what.
-    pub level: Level,
-}
-
-/// How a store behaves.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// What `Ok` means.
-    pub durability: Durability,
-    /// Bytes after which the next segment begins; 64 MiB. A larger record has one to itself.
-    pub segment_size: u64,
-    /// Bytes of zeros by which a segment may be extended ahead of what is written and synced, so
-    /// that a sync has no new length to record, which makes it up to 40 % cheaper; 1 MiB. It grows
-    /// with the segment, from 16 KiB. 0 for never.
-    pub reserve: u64,
-    /// Snapshots kept; 2. At least 1.
-    pub snapshots_kept: usize,
-    /// Log growth in bytes after which a snapshot is due; 10 MiB.
-    pub checkpoint_bytes: u64,
-    /// Whether a store or delete that makes a snapshot due also writes it. That may fail without
-    /// taking back the operation: see [`checkpoint_error`](PayloadStore::checkpoint_error).
-    pub auto_checkpoint: bool,
-    /// How long an operation waits for each of the two syncs of other callers that it may have to
-    /// wait for, before it answers [`Error::TimedOut`]; `None`, the default, for as long as it
-    /// takes. A caller that does the work itself waits for the disk whatever it takes, and so does
-    /// one that must begin a new segment or makes a checkpoint.
-    pub patience: Option<Duration>,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options {
-            durability: Durability::Fsync,
-            segment_size: 64 << 20,
-            reserve: 1 << 20,
-            snapshots_kept: 2,
-            checkpoint_bytes: 10 << 20,
-            auto_checkpoint: true,
-            patience: None,
-        }
-    }
-}
 
 /// A store of payloads by id. See the [crate] for an example.
 ///
@@ -124,14 +49,7 @@ impl Default for Options {
 /// ```
 #[derive(Debug)]
 pub struct PayloadStore {
-    vfs: Arc<dyn Vfs>,
-    options: Options,
-    report: RecoveryReport,
-    positions: Positions,
-    index: sync::Arc<RwLock<Index>>,
-    log: GroupCommit<PayloadLog>,
-    /// Locked before the log, and that before the index.
-    checkpoints: Mutex<Checkpoints>,
+    engine: Engine<Index>,
 }
 
 /// Where a payload stands.
@@ -148,9 +66,7 @@ impl PayloadStore {
     /// [`Error::Corrupt`] if durable bytes are damaged: nothing was changed. [`Error::Io`] if the
     /// disk fails. A torn tail is no error: see [`report`](PayloadStore::report).
     pub fn open(vfs: Arc<dyn Vfs>, options: Options) -> Result<PayloadStore> {
-        let sizes = Sizes { segment: options.segment_size, reserve: options.reserve };
-        let recovered = recover(&vfs, sizes)?;
-        Ok(PayloadStore::new(vfs, options, recovered))
+        Ok(PayloadStore { engine: Engine::open(vfs, options)? })
     }
 
     /// Opens the store to read it: nothing is written, created or removed, so a full disk is no
@@ -164,26 +80,12 @@ impl PayloadStore {
     /// # Errors
     /// As [`open`](PayloadStore::open).
     pub fn open_read_only(vfs: Arc<dyn Vfs>) -> Result<PayloadStore> {
-        let recovered = look(&vfs)?;
-        Ok(PayloadStore::new(vfs, Options::default(), recovered))
-    }
-
-    fn new(vfs: Arc<dyn Vfs>, options: Options, recovered: Recovered) -> PayloadStore {
-        let Recovered { index, writer, report, snapshots, obsolete } = recovered;
-        let positions = writer.positions.clone();
-        if let Some(newest) = snapshots.first() {
-            // Short lives would never make a snapshot due if each began to count at 0.
-            positions.publish_snapshot(newest.lsn, writer.growth);
-        }
-        let index = sync::Arc::new(RwLock::new(index));
-        let log = GroupCommit::new(PayloadLog::new(writer, sync::Arc::clone(&index)));
-        let checkpoints = Mutex::new(Checkpoints::new(snapshots, obsolete));
-        PayloadStore { vfs, options, report, positions, index, log, checkpoints }
+        Ok(PayloadStore { engine: Engine::open_read_only(vfs)? })
     }
 
     /// What recovery found and did.
     pub fn report(&self) -> &RecoveryReport {
-        &self.report
+        &self.engine.report
     }
 
     /// Stores `bytes` under `id`, replacing what was there.
@@ -194,7 +96,7 @@ impl PayloadStore {
     /// [`Error::Poisoned`], [`Error::Closed`]: nothing happened. [`Error::TimedOut`]: unknown as
     /// yet.
     pub fn store(&self, id: u64, bytes: &[u8]) -> Result<Ack> {
-        self.commit(&[Entry { id, bytes: Some(bytes) }], false)
+        self.engine.commit(&[Entry { id, bytes: Some(bytes) }], false)
     }
 
     /// Stores several payloads, all or none; one write and one sync. Of two for one id the later
@@ -217,11 +119,11 @@ impl PayloadStore {
 
     fn batch(&self, items: &[(u64, &[u8])], deferred: bool) -> Result<Ack> {
         if items.is_empty() {
-            return self.ask(self.level(deferred));
+            return self.engine.ask(self.engine.level(deferred));
         }
         let entry = |&(id, bytes)| Entry { id, bytes: Some(bytes) };
         let entries: Vec<Entry<'_>> = items.iter().map(entry).collect();
-        self.commit(&entries, deferred)
+        self.engine.commit(&entries, deferred)
     }
 
     /// Deletes `id`; `None` if there was nothing to delete, and then nothing is logged.
@@ -229,11 +131,11 @@ impl PayloadStore {
     /// # Errors
     /// As [`store`](PayloadStore::store).
     pub fn delete(&self, id: u64) -> Result<Option<Ack>> {
-        let (entry, level) = (Entry { id, bytes: None }, self.level(false));
-        let lsn = self.log.commit(self.options.patience, |log| {
+        let (entry, level) = (Entry { id, bytes: None }, self.engine.level(false));
+        let lsn = self.engine.change(|log| {
             log.writer.check()?;
-            let shown = self.index.read().get(id).map(|position| position.lsn);
-            let there = match log.pending(id) {
+            let shown = self.index().get(id).map(|position| position.lsn);
+            let there = match pending(log, id) {
                 // Something that did not wait has overtaken it.
                 Some((lsn, _)) if shown.is_some_and(|shown| shown > lsn) => true,
                 // Somebody else's delete: that there is nothing is true when that one is.
@@ -250,44 +152,11 @@ impl PayloadStore {
                 Gathered::Full => Gathered::Full,
             })
         })?;
-        let Some(lsn) = lsn else { return Ok(None) };
-        self.checkpoint_if_due()?;
-        Ok(Some(Ack { lsn, level }))
+        Ok(lsn.map(|lsn| Ack { lsn, level }))
     }
 
-    fn commit(&self, entries: &[Entry<'_>], deferred: bool) -> Result<Ack> {
-        let mut size = 0u64;
-        for entry in entries {
-            let length = entry.bytes.map_or(0, <[u8]>::len) as u64;
-            if length > PAYLOAD_SIZE_MAX {
-                let limit = PAYLOAD_SIZE_MAX;
-                return Err(Error::TooLarge { what: "the payload", size: length, limit });
-            }
-            size += entry.size() as u64;
-            if size > SEGMENT_SIZE_MAX {
-                let limit = SEGMENT_SIZE_MAX;
-                return Err(Error::TooLarge { what: "the batch", size, limit });
-            }
-        }
-        let level = self.level(deferred);
-        let patience = self.options.patience;
-        let lsn = self.log.commit(patience, |log| log.append(entries, size as usize, level))?;
-        self.checkpoint_if_due()?;
-        Ok(Ack { lsn, level })
-    }
-
-    /// What the mode asks for before an `Ok`.
-    fn level(&self, deferred: bool) -> Level {
-        match (self.options.durability, deferred) {
-            (Durability::Fsync, false) => Level::Durable,
-            (Durability::FlushOnly, false) => Level::Flushed,
-            _ => Level::Buffered,
-        }
-    }
-
-    fn ask(&self, level: Level) -> Result<Ack> {
-        let lsn = self.log.commit(self.options.patience, |log| log.ask(level))?;
-        Ok(Ack { lsn, level })
+    fn index(&self) -> impl Deref<Target = Index> {
+        self.engine.state.read()
     }
 
     /// The payload of `id`, read from the log and verified (S2).
@@ -310,7 +179,8 @@ impl PayloadStore {
         let Place { position, segment, .. } = place;
         let size = ENTRY_HEADER + position.length as usize;
         let offset = u64::from(position.offset);
-        if position.lsn <= self.positions.written() || !self.read_unwritten(&place, size, bytes) {
+        let written = position.lsn <= self.engine.positions.written();
+        if written || !self.engine.read_unwritten(segment.epoch, offset, size, bytes) {
             bytes.resize(size, 0);
             let file = place.file.expect("a segment with live payloads is open");
             let read = read_full_at(&*file, bytes, offset);
@@ -333,33 +203,21 @@ impl PayloadStore {
     }
 
     fn place(&self, id: u64) -> Option<Place> {
-        let index = self.index.read();
+        let index = self.index();
         let position = index.get(id)?;
         let slot = &index.slots[position.slot as usize];
         let segment = Name::segment(slot.first, slot.epoch);
         Some(Place { position, segment, file: slot.file.clone() })
     }
 
-    /// Bytes that are still in the writer's memory: only for them a reader takes its lock, which is
-    /// held during the sync of a rotation, a checkpoint or a shutdown, and of no other. What is
-    /// visible because it is durable is never among them.
-    #[cold]
-    fn read_unwritten(&self, place: &Place, size: usize, bytes: &mut Vec<u8>) -> bool {
-        let offset = u64::from(place.position.offset);
-        self.log.with(|log| {
-            let found = log.writer.unwritten(place.segment.epoch, offset, size);
-            found.map(|found| bytes.extend_from_slice(found)).is_some()
-        })
-    }
-
     /// All ids, in ascending order.
     pub fn ids(&self) -> Vec<u64> {
-        self.index.read().ids()
+        self.index().ids()
     }
 
     /// The number of payloads.
     pub fn len(&self) -> usize {
-        self.index.read().len()
+        self.index().len()
     }
 
     /// Whether there is no payload.
@@ -369,7 +227,7 @@ impl PayloadStore {
 
     /// Whether `id` has a payload.
     pub fn contains(&self, id: u64) -> bool {
-        self.index.read().get(id).is_some()
+        self.index().get(id).is_some()
     }
 
     /// Makes everything durable that was stored, in every mode.
@@ -378,12 +236,12 @@ impl PayloadStore {
     /// [`Error::Io`]: what was not durable is unknown, the store poisoned. [`Error::Poisoned`],
     /// [`Error::Closed`], [`Error::TimedOut`].
     pub fn flush(&self) -> Result<Ack> {
-        self.ask(Level::Durable)
+        self.engine.ask(Level::Durable)
     }
 
     /// A view of the log's positions that other threads may read.
     pub fn positions(&self) -> Positions {
-        self.positions.clone()
+        self.engine.positions.clone()
     }
 
     /// Makes everything durable and states a clean shutdown, so that the next open copies nothing;
@@ -393,11 +251,37 @@ impl PayloadStore {
     /// # Errors
     /// As [`flush`](PayloadStore::flush); [`Error::Closed`] the second time.
     pub fn close(&self) -> Result<()> {
-        if self.log.with(|log| log.writer.reads_only()) {
-            return Ok(());
-        }
-        let _last = self.checkpoints.lock(); // one that is under way is finished first
-        self.log.alone(|log| log.writer.close())
+        self.engine.close()
+    }
+
+    /// Writes a snapshot of the index and drops what it makes superfluous. Opening the store then
+    /// begins at the snapshot. Returns its LSN; 0 if the store never held anything.
+    ///
+    /// Others read and write meanwhile; writers wait while the index is copied in memory, and while
+    /// the file and its name are synced.
+    ///
+    /// # Errors
+    /// As [`flush`](PayloadStore::flush). If only the temporary file could not be written, the
+    /// store goes on.
+    pub fn create_snapshot(&self) -> Result<Lsn> {
+        self.engine.create_snapshot()
+    }
+
+    /// Whether the log has grown enough since the last snapshot. Takes no lock; so does
+    /// [`positions`](PayloadStore::positions) for another thread.
+    pub fn should_create_snapshot(&self) -> bool {
+        self.engine.should_create_snapshot()
+    }
+
+    /// Why the last automatic checkpoint failed: on a full disk, say. The operation that made it
+    /// due was acknowledged all the same, the store goes on, and the next one is tried after as
+    /// much log growth again. `None` once a checkpoint has succeeded. Waits for the one under way.
+    ///
+    /// To hear of it at once, turn [`auto_checkpoint`](crate::Options::auto_checkpoint) off, and
+    /// call [`create_snapshot`](PayloadStore::create_snapshot) when
+    /// [`should_create_snapshot`](PayloadStore::should_create_snapshot) says so.
+    pub fn checkpoint_error(&self) -> Option<Arc<Error>> {
+        self.engine.checkpoint_error()
     }
 
     /// The numbered invariants that can be checked from here.
@@ -405,18 +289,12 @@ impl PayloadStore {
     /// # Panics
     /// If one does not hold: that is a defect of the store.
     pub fn check_invariants(&self) {
-        self.log.with(|log| {
-            let (appended, durable) = (log.writer.appended, log.writer.durable);
-            assert!(durable <= appended, "A1: durable beyond appended");
-            let (durable, written) = (self.positions.durable(), self.positions.written());
-            assert!(durable <= written && written <= appended, "A1: written between them");
-            let index = self.index.read();
-            index.check_invariants();
-            let held = |id: u64| {
-                let Position { slot, lsn, .. } = index.get(id).expect("an id of the index");
-                index.slots[slot as usize].file.is_some() && lsn <= appended
-            };
-            assert!(index.ids().into_iter().all(held), "S1: an indexed entry is in the log");
-        });
+        self.engine.check_invariants();
     }
+}
+
+/// The newest change of `id` that is pending, and whether it brings a payload.
+fn pending(log: &ViewLog<Index>, id: u64) -> Option<(Lsn, bool)> {
+    let newest = log.pending.iter().rev().find(|(pending, _)| *pending == id);
+    newest.map(|(_, position)| (position.lsn, position.length != Position::DELETED))
 }

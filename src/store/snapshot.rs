@@ -1,4 +1,4 @@
-//! Snapshots of the index: written whole under a temporary name, synced, renamed, the directory
+//! Snapshots of a view's state: written whole under a temporary name, synced, renamed, the directory
 //! synced; so a file under a final name was whole once, and is damaged if it is not now.
 //!
 //! Invariants
@@ -8,30 +8,28 @@
 use crate::error::{Error, Result};
 use crate::format::Lsn;
 use crate::format::name::{Kind, Name};
-use crate::format::snapshot::{
-    Resume, SnapshotEntry, SnapshotHeader, decode_segment, encode_segment,
-};
-use crate::index::{Index, Position};
-use crate::limits::{
-    READ_SIZE_MAX, SNAPSHOT_DIGEST, SNAPSHOT_ENTRY, SNAPSHOT_HEADER, SNAPSHOT_SEGMENT, WRITE_SIZE,
-};
+use crate::format::snapshot::{Resume, SnapshotHeader};
+use crate::limits::{READ_SIZE_MAX, SNAPSHOT_DIGEST, SNAPSHOT_HEADER, WRITE_SIZE};
 use crate::log::open;
+use crate::sync::RwLock;
+use crate::view::{View, other_view};
 use highwater_vfs::{File, OpenMode, Vfs, read_exact_at, write_all_at};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::Arc;
 
 /// A file that is written in order, and hashed on the way.
-struct Stream<'a> {
-    file: &'a dyn File,
-    name: &'a str,
+#[derive(Debug)]
+pub(crate) struct Stream {
+    file: Arc<dyn File>,
+    name: String,
     hash: Sha256,
     buffer: Vec<u8>,
     offset: u64,
 }
 
-impl Stream<'_> {
-    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+impl Stream {
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<()> {
         self.buffer.extend_from_slice(bytes);
         if self.buffer.len() >= WRITE_SIZE {
             self.hash.update(&self.buffer);
@@ -41,14 +39,15 @@ impl Stream<'_> {
     }
 
     fn write(&mut self) -> Result<()> {
-        let written = write_all_at(self.file, &self.buffer, self.offset);
-        written.map_err(Error::io("write", self.name))?;
+        let written = write_all_at(&*self.file, &self.buffer, self.offset);
+        written.map_err(Error::io("write", &self.name))?;
         self.offset += self.buffer.len() as u64;
         self.buffer.clear();
         Ok(())
     }
 
-    fn finish(mut self) -> Result<()> {
+    /// Ends the file with the hash of all that was put.
+    pub(crate) fn finish(mut self) -> Result<()> {
         self.hash.update(&self.buffer);
         let digest = std::mem::take(&mut self.hash).finalize();
         self.buffer.extend_from_slice(&digest);
@@ -70,53 +69,28 @@ impl Temporary {
     }
 }
 
-/// Writes the index as it stands at `lsn` under a temporary name; [`publish`] makes it count.
-pub(crate) fn write_temporary(
+/// Writes the state that was cut at `name.lsn` under a temporary name; [`publish`] makes it count.
+pub(crate) fn write_temporary<V: View>(
     vfs: &dyn Vfs,
     name: Name,
-    index: &Index,
-    resume: Option<Resume>,
+    resume: Resume,
+    cut: V::Cut,
+    state: &RwLock<V>,
 ) -> Result<Temporary> {
     let text = Name { kind: Kind::Temporary, ..name }.text();
     let file = open(vfs, &text, OpenMode::CreateNew)?;
-    let result = write_body(&*file, &text, name, index, resume);
+    let (segments, entries) = V::counts(&cut);
+    let (lsn, epoch, resume, view) = (name.lsn, name.epoch, Some(resume), V::KIND.code());
+    let header = SnapshotHeader { lsn, epoch, resume, segments, entries, view };
+    let (hash, buffer, offset) = (Sha256::new(), Vec::new(), 0);
+    let mut stream = Stream { file: Arc::clone(&file), name: text.clone(), hash, buffer, offset };
+    let result = stream.put(&header.encode()).and_then(|()| V::write(cut, state, stream));
     if result.is_err() {
         // The log is untouched: only the leftovers go. If that fails too, the next life removes
         // them.
         let _ = vfs.remove(Path::new(&text));
     }
     result.map(|()| Temporary { text, file })
-}
-
-fn write_body(
-    file: &dyn File,
-    text: &str,
-    name: Name,
-    index: &Index,
-    resume: Option<Resume>,
-) -> Result<()> {
-    let used: Vec<usize> = (0..index.slots.len()).filter(|&s| index.slots[s].live > 0).collect();
-    let header = SnapshotHeader {
-        lsn: name.lsn,
-        epoch: name.epoch,
-        resume,
-        segments: used.len() as u32,
-        entries: index.len() as u64,
-    };
-    let (hash, buffer, offset) = (Sha256::new(), Vec::new(), 0);
-    let mut stream = Stream { file, name: text, hash, buffer, offset };
-    stream.put(&header.encode())?;
-    for &slot in &used {
-        stream.put(&encode_segment(index.slots[slot].first, index.slots[slot].epoch))?;
-    }
-    for id in index.ids() {
-        // N2: ascending
-        let position = index.get(id).expect("an id of the index");
-        let segment = used.binary_search(&(position.slot as usize)).expect("a live slot") as u32;
-        let Position { lsn, offset, length, .. } = position;
-        stream.put(&SnapshotEntry { id, lsn, segment, offset, length }.encode())?;
-    }
-    stream.finish()
 }
 
 /// Gives the temporary file its final name, durably (N1).
@@ -128,44 +102,34 @@ pub(crate) fn publish(vfs: &dyn Vfs, temporary: &Temporary, name: Name) -> Resul
     vfs.sync_dir(Path::new("")).map_err(Error::io("sync", ""))
 }
 
-/// A snapshot as it is read: `None` if its bytes are not what was written.
-pub(crate) struct Loaded {
+/// A snapshot as it was read.
+pub(crate) struct Loaded<V> {
     pub(crate) header: SnapshotHeader,
-    pub(crate) index: Index,
+    pub(crate) state: V,
 }
 
-/// Loads a snapshot; `Ok(None)` if it is damaged.
-pub(crate) fn load(vfs: &dyn Vfs, name: Name, text: &str) -> Result<Option<Loaded>> {
+/// Loads a snapshot; `Ok(None)` if its bytes are not what was written.
+pub(crate) fn load<V: View>(vfs: &dyn Vfs, name: Name, text: &str) -> Result<Option<Loaded<V>>> {
     let file = open(vfs, text, OpenMode::Read)?;
     let size = file.size().map_err(Error::io("size of", text))?;
-    let mut source =
-        Source { file: &*file, text, hash: Sha256::new(), offset: 0, size, buf: Vec::new(), at: 0 };
+    let (hash, buf) = (Sha256::new(), Vec::new());
+    let mut source = Source { file: &*file, text, hash, offset: 0, size, buf, at: 0 };
     let Some(head) = source.take::<SNAPSHOT_HEADER>()? else { return Ok(None) };
     let Some(header) = SnapshotHeader::decode(&head, name.lsn, name.epoch, size) else {
         return Ok(None);
     };
-    let mut index = Index::default();
-    for _ in 0..header.segments {
-        let Some(bytes) = source.take::<SNAPSHOT_SEGMENT>()? else { return Ok(None) };
-        let (first, epoch) = decode_segment(&bytes);
-        index.slot(first, epoch);
+    if header.view != V::KIND.code() {
+        // Only the hash says whether that is damage.
+        source.skip_to_digest()?;
+        let another = Err(other_view(text, V::KIND, header.view));
+        return if source.is_whole()? { another } else { Ok(None) };
     }
-    index.reserve(header.entries as usize); // the header's counts agree with the file's size
-    for _ in 0..header.entries {
-        let Some(bytes) = source.take::<SNAPSHOT_ENTRY>()? else { return Ok(None) };
-        let SnapshotEntry { id, lsn, segment, offset, length } = SnapshotEntry::decode(&bytes);
-        if segment as usize >= index.slots.len() {
-            return Ok(None);
-        }
-        index.insert(id, Position { lsn, slot: segment, offset, length });
-    }
-    let digest = source.hash.clone().finalize();
-    let stored = source.take::<SNAPSHOT_DIGEST>()?;
-    Ok((stored.as_ref().map(|s| &s[..]) == Some(&digest[..])).then_some(Loaded { header, index }))
+    let state = V::load(&header, &mut source)?;
+    Ok(if source.is_whole()? { state.map(|state| Loaded { header, state }) } else { None })
 }
 
 /// A file that is read in order, and hashed on the way.
-struct Source<'a> {
+pub(crate) struct Source<'a> {
     file: &'a dyn File,
     text: &'a str,
     hash: Sha256,
@@ -176,22 +140,60 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn take<const N: usize>(&mut self) -> Result<Option<[u8; N]>> {
-        if self.at + N > self.buf.len() {
-            self.buf.drain(..self.at);
-            self.at = 0;
-            let kept = self.buf.len();
-            let left = self.size - self.offset;
-            let more = left.min((READ_SIZE_MAX - kept) as u64) as usize;
-            self.buf.resize(kept + more, 0);
-            let read = read_exact_at(self.file, &mut self.buf[kept..], self.offset);
-            read.map_err(Error::io("read", self.text))?;
-            self.offset += more as u64;
+    pub(crate) fn take<const N: usize>(&mut self) -> Result<Option<[u8; N]>> {
+        Ok(self.bytes(N)?.map(|bytes| *bytes.first_chunk::<N>().expect("as many as asked for")))
+    }
+
+    /// The next `count` bytes; `None` if there are not so many before the digest.
+    pub(crate) fn bytes(&mut self, count: usize) -> Result<Option<&[u8]>> {
+        if self.left() < count as u64 {
+            return Ok(None);
         }
-        let Some(bytes) = self.buf[self.at..].first_chunk::<N>() else { return Ok(None) };
+        self.fill(count)?;
+        let bytes = &self.buf[self.at..self.at + count];
         self.hash.update(bytes);
-        self.at += N;
-        Ok(Some(*bytes))
+        self.at += count;
+        Ok(Some(bytes))
+    }
+
+    /// Bytes before the digest that were not taken.
+    fn left(&self) -> u64 {
+        let ahead = (self.buf.len() - self.at) as u64;
+        (self.size - self.offset + ahead).saturating_sub(SNAPSHOT_DIGEST as u64)
+    }
+
+    /// Sees to it that `count` bytes, or all that are left, stand in the buffer.
+    fn fill(&mut self, count: usize) -> Result<()> {
+        if self.at + count <= self.buf.len() {
+            return Ok(());
+        }
+        self.buf.drain(..self.at);
+        self.at = 0;
+        let kept = self.buf.len();
+        let wanted = READ_SIZE_MAX.max(count) - kept;
+        let more = (self.size - self.offset).min(wanted as u64) as usize;
+        self.buf.resize(kept + more, 0);
+        let read = read_exact_at(self.file, &mut self.buf[kept..], self.offset);
+        read.map_err(Error::io("read", self.text))?;
+        self.offset += more as u64;
+        Ok(())
+    }
+
+    fn skip_to_digest(&mut self) -> Result<()> {
+        while self.left() > 0 {
+            self.bytes(self.left().min(READ_SIZE_MAX as u64) as usize)?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing but the digest is left, and it is that of what was taken.
+    fn is_whole(&mut self) -> Result<bool> {
+        if self.left() > 0 {
+            return Ok(false);
+        }
+        self.fill(SNAPSHOT_DIGEST)?;
+        let digest = self.hash.clone().finalize();
+        Ok(self.buf[self.at..] == digest[..])
     }
 }
 

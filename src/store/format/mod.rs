@@ -10,6 +10,36 @@ pub(crate) mod snapshot;
 pub(crate) use crc::crc;
 use std::fmt;
 
+/// Whose files they are; stands in the header of each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum ViewKind {
+    /// Payloads by id.
+    #[default]
+    Payload,
+    /// Values by key.
+    KeyValue,
+    /// Records by LSN.
+    Journal,
+}
+
+impl ViewKind {
+    pub(crate) fn of(code: u32) -> Option<ViewKind> {
+        [ViewKind::Payload, ViewKind::KeyValue, ViewKind::Journal].get(code as usize).copied()
+    }
+
+    pub(crate) fn code(self) -> u32 {
+        self as u32
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ViewKind::Payload => "a payload store",
+            ViewKind::KeyValue => "a key-value store",
+            ViewKind::Journal => "a journal",
+        }
+    }
+}
+
 /// A position in the log: 1, 2, 3 …; 0 is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lsn(

@@ -13,6 +13,8 @@ pub(crate) struct SegmentHeader {
     pub(crate) copied_through: Lsn,
     /// The statement, as in a frame.
     pub(crate) durable: Lsn,
+    /// The code of a [`ViewKind`](super::ViewKind).
+    pub(crate) view: u32,
 }
 
 impl SegmentHeader {
@@ -20,6 +22,7 @@ impl SegmentHeader {
         let mut bytes = [0; SEGMENT_HEADER];
         bytes[..8].copy_from_slice(MAGIC);
         put_u32(&mut bytes, 8, epoch);
+        put_u32(&mut bytes, 12, self.view);
         put_u64(&mut bytes, 16, self.first.0);
         put_u64(&mut bytes, 24, self.copied_through.0);
         put_u64(&mut bytes, 32, self.durable.0);
@@ -35,10 +38,10 @@ impl SegmentHeader {
             first: Lsn(u64_at(bytes, 16)),
             copied_through: Lsn(u64_at(bytes, 24)),
             durable: Lsn(u64_at(bytes, 32)),
+            view: u32_at(bytes, 12),
         };
         let plain = bytes[..8] == *MAGIC
             && u32_at(bytes, 8) == epoch
-            && bytes[12..16] == [0; 4]
             && bytes[40..44] == [0; 4]
             && u32_at(bytes, 44) == crc(epoch, &bytes[..44])
             && header.first == first
@@ -60,6 +63,7 @@ mod tests {
                 first: Lsn(first),
                 copied_through: Lsn(first - 1 + u64::from(copied)),
                 durable: Lsn(first - 1 - u64::from(back)),
+                view: u32::from(back),
             };
             let bytes = header.encode(epoch);
             let decode = |bytes: &[u8]| SegmentHeader::decode(bytes, header.first, epoch);

@@ -1,8 +1,10 @@
 //! A snapshot of the index: header, the segments it points into, the entries by id, a SHA-256 of
 //! all of it.
 
-use super::{Lsn, put_u32, put_u64, u32_at, u64_at};
+use super::{Lsn, ViewKind, put_u32, put_u64, u32_at, u64_at};
 use crate::limits::{SNAPSHOT_DIGEST, SNAPSHOT_ENTRY, SNAPSHOT_HEADER, SNAPSHOT_SEGMENT};
+
+use std::ops::RangeInclusive;
 
 const MAGIC: &[u8; 8] = b"HWSNAP\0\x01";
 
@@ -23,6 +25,8 @@ pub(crate) struct SnapshotHeader {
     pub(crate) resume: Option<Resume>,
     pub(crate) segments: u32,
     pub(crate) entries: u64,
+    /// The code of a [`ViewKind`].
+    pub(crate) view: u32,
 }
 
 impl SnapshotHeader {
@@ -38,6 +42,7 @@ impl SnapshotHeader {
             put_u32(&mut bytes, 40, resume.epoch);
             put_u32(&mut bytes, 44, resume.offset);
         }
+        put_u32(&mut bytes, 48, self.view);
         bytes
     }
 
@@ -55,19 +60,24 @@ impl SnapshotHeader {
             resume: (resume.epoch > 0).then_some(resume),
             segments: u32_at(bytes, 20),
             entries: u64_at(bytes, 24),
+            view: u32_at(bytes, 48),
         };
         let plain = bytes[..8] == *MAGIC
-            && bytes[48..] == [0; 16]
+            && bytes[52..] == [0; 12]
             && (header.lsn, header.epoch) == (lsn, epoch)
-            && header.size()? == size;
+            && header.sizes()?.contains(&size);
         plain.then_some(header)
     }
 
-    /// Bytes of the whole file. Counts come from a disk: no sum may wrap.
-    pub(crate) fn size(&self) -> Option<u64> {
+    /// How many bytes the whole file may have. Counts come from a disk: no sum may wrap. Only the
+    /// payload store's entries are all of one size.
+    fn sizes(&self) -> Option<RangeInclusive<u64>> {
+        let payload = self.view == ViewKind::Payload.code();
+        let entry = if payload { SNAPSHOT_ENTRY as u64 } else { 0 };
         let table = u64::from(self.segments) * SNAPSHOT_SEGMENT as u64;
-        let entries = self.entries.checked_mul(SNAPSHOT_ENTRY as u64)?;
-        entries.checked_add(table + (SNAPSHOT_HEADER + SNAPSHOT_DIGEST) as u64)
+        let entries = self.entries.checked_mul(entry)?;
+        let least = entries.checked_add(table + (SNAPSHOT_HEADER + SNAPSHOT_DIGEST) as u64)?;
+        Some(least..=if payload { least } else { u64::MAX })
     }
 }
 
@@ -125,9 +135,10 @@ mod tests {
         fn header_round_trip(lsn: u64, epoch: u32, segments: u32, entries: u32, o: u32) -> bool {
             let resume = (o > 0).then_some(Resume { first: Lsn(lsn), epoch: o, offset: o });
             let entries = u64::from(entries);
-            let header = SnapshotHeader { lsn: Lsn(lsn), epoch, resume, segments, entries };
-            let size = header.size().unwrap();
-            let decode = |size| SnapshotHeader::decode(&header.encode(), Lsn(lsn), epoch, size);
+            let (lsn, view) = (Lsn(lsn), 0);
+            let header = SnapshotHeader { lsn, epoch, resume, segments, entries, view };
+            let size = *header.sizes().unwrap().start();
+            let decode = |size| SnapshotHeader::decode(&header.encode(), lsn, epoch, size);
             decode(size) == Some(header) && decode(size + 1).is_none()
         }
 
@@ -146,7 +157,8 @@ mod tests {
             resume: None,
             segments: u32::MAX,
             entries: u64::MAX,
+            view: 0,
         };
-        assert_eq!(header.size(), None);
+        assert_eq!(header.sizes(), None);
     }
 }

@@ -17,11 +17,11 @@
 //!   way, and can be read there.
 
 use crate::error::{Error, Result};
-use crate::format::Lsn;
 use crate::format::entry::record_checksum;
 use crate::format::frame::{FrameHeader, FrameKind};
 use crate::format::name::Name;
 use crate::format::segment::SegmentHeader;
+use crate::format::{Lsn, ViewKind};
 use crate::limits::{
     FRAME_HEADER, RESERVE_MIN, SEGMENT_HEADER, SEGMENT_SIZE_MAX, STATEMENT_MIN, WRITE_SIZE, padded,
 };
@@ -50,6 +50,7 @@ pub(crate) struct Active {
 pub(crate) struct Writer {
     vfs: Arc<dyn Vfs>,
     segment_size: u64,
+    view: ViewKind,
     /// How far ahead of a synced write room is reserved, at most.
     reserve: u64,
     pub(crate) positions: Positions,
@@ -84,6 +85,7 @@ enum State {
 pub(crate) struct Sizes {
     pub(crate) segment: u64,
     pub(crate) reserve: u64,
+    pub(crate) view: ViewKind,
 }
 
 /// Where a frame went.
@@ -142,6 +144,7 @@ impl Writer {
         Writer {
             vfs,
             segment_size: sizes.segment.clamp(SEGMENT_HEADER as u64 + 1, SEGMENT_SIZE_MAX),
+            view: sizes.view,
             reserve: sizes.reserve.min(SEGMENT_SIZE_MAX),
             positions: Positions::default(),
             active: None,
@@ -274,7 +277,8 @@ impl Writer {
         let synced = self.vfs.sync_dir(Path::new("")).map_err(Error::io("sync", ""));
         self.fail_stop(synced)?; // L2: from here on there may be bytes
         self.next_epoch += 1;
-        let header = SegmentHeader { first, copied_through, durable };
+        let view = self.view.code();
+        let header = SegmentHeader { first, copied_through, durable, view };
         self.buffer.extend_from_slice(&header.encode(epoch));
         let name = Arc::from(name);
         self.active = Some(Active { first, epoch, name, file, written: 0, taken: 0, reserved: 0 });

@@ -11,9 +11,8 @@
 use crate::error::{Error, Result};
 use crate::format::Lsn;
 use crate::format::name::{Kind, Name};
-use crate::index::Index;
-use crate::log::open;
 use crate::log::writer::{Active, Writer};
+use crate::log::{Slot, open};
 use highwater_vfs::{OpenMode, Vfs};
 use std::path::Path;
 
@@ -48,10 +47,10 @@ pub(super) fn take_back(
 }
 
 /// Segments of former lives that begin at or behind `from`: all they have is copied now.
-pub(super) fn overridden(index: &mut Index, from: Lsn) -> Vec<Name> {
-    let newest = index.slots.iter().map(|s| s.epoch).max().unwrap_or(0);
+pub(super) fn overridden(slots: &mut [Slot], from: Lsn) -> Vec<Name> {
+    let newest = slots.iter().map(|s| s.epoch).max().unwrap_or(0);
     let mut names = Vec::new();
-    for slot in index.slots.iter_mut().filter(|s| s.present && s.epoch < newest) {
+    for slot in slots.iter_mut().filter(|s| s.present && s.epoch < newest) {
         slot.last = slot.last.min(from.previous());
         if slot.first >= from {
             assert_eq!(slot.live, 0, "X1: everything from {from} on is copied");
@@ -63,8 +62,8 @@ pub(super) fn overridden(index: &mut Index, from: Lsn) -> Vec<Name> {
 }
 
 /// The newest epoch in a name that stays.
-pub(super) fn newest_kept(index: &Index, snapshots: &[Name]) -> u32 {
-    let kept = index.slots.iter().filter(|s| s.present).map(|s| s.epoch);
+pub(super) fn newest_kept(slots: &[Slot], snapshots: &[Name]) -> u32 {
+    let kept = slots.iter().filter(|s| s.present).map(|s| s.epoch);
     kept.chain(snapshots.iter().map(|s| s.epoch)).max().unwrap_or(0)
 }
 

@@ -7,12 +7,12 @@ use crate::error::{Error, Result};
 use crate::format::Lsn;
 use crate::format::entry::entries;
 use crate::format::name::{Kind, Name};
-use crate::index::{Index, Position};
 use crate::limits::FRAME_HEADER;
 use crate::log::open;
 use crate::log::scan::{Bad, Scan};
 use crate::recovery::plan::{Facts, Piece, effective};
 use crate::snapshot;
+use crate::view::{Place, View, other_view};
 use highwater_vfs::{OpenMode, Vfs};
 use std::path::Path;
 
@@ -35,8 +35,8 @@ pub(crate) struct Milestones {
 
 const MILESTONES_MAX: usize = 4096;
 
-/// Index changes are gathered and applied together: the processor then waits for several of the
-/// map's cache lines at once.
+/// Changes are gathered and applied together: the processor then waits for several of a map's cache
+/// lines at once.
 const APPLY_AT_ONCE: usize = 256;
 
 impl Milestones {
@@ -80,9 +80,9 @@ pub(crate) struct BadEnd {
 
 /// Everything that was found.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct Found<V> {
     pub(crate) facts: Facts,
-    pub(crate) index: Index,
+    pub(crate) state: V,
     pub(crate) milestones: Milestones,
     pub(crate) bad_end: Option<BadEnd>,
     /// The file and the offset in it where the log ends.
@@ -104,7 +104,7 @@ pub(crate) struct Found {
     pub(crate) max_epoch: u32,
 }
 
-impl Found {
+impl<V> Found<V> {
     /// Whether it is a segment of which nothing counts.
     pub(crate) fn is_dead(&self, name: &Name) -> bool {
         self.unfounded.contains(name) || self.overridden.contains(name)
@@ -112,7 +112,7 @@ impl Found {
 }
 
 /// Lists the directory and walks all that counts.
-pub(crate) fn gather(vfs: &dyn Vfs) -> Result<Found> {
+pub(crate) fn gather<V: View>(vfs: &dyn Vfs) -> Result<Found<V>> {
     let list = vfs.list(Path::new("")).map_err(Error::io("list", ""))?;
     let mut found = Found {
         facts: Facts {
@@ -122,7 +122,7 @@ pub(crate) fn gather(vfs: &dyn Vfs) -> Result<Found> {
             bad: false,
             statement: Lsn(0),
         },
-        index: Index::default(),
+        state: V::default(),
         milestones: Milestones { list: Vec::new(), stride: 1 },
         bad_end: None,
         log_end: None,
@@ -153,9 +153,10 @@ pub(crate) fn gather(vfs: &dyn Vfs) -> Result<Found> {
     segments.sort_unstable_by_key(|(name, _)| name.epoch);
     let resume = load_snapshot(vfs, &mut found)?;
     walk(vfs, &mut found, segments, resume)?;
-    for slot in &mut found.index.slots {
+    let Found { state, names, .. } = &mut found;
+    for slot in state.slots_mut() {
         let there = |n: &Name| n.kind == Kind::Segment && n.epoch == slot.epoch;
-        slot.present = found.names.iter().any(there);
+        slot.present = names.iter().any(there);
     }
     Ok(found)
 }
@@ -163,11 +164,11 @@ pub(crate) fn gather(vfs: &dyn Vfs) -> Result<Found> {
 type ResumeAt = Option<crate::format::snapshot::Resume>;
 
 /// The newest valid snapshot; the damaged ones before it are remembered.
-fn load_snapshot(vfs: &dyn Vfs, found: &mut Found) -> Result<ResumeAt> {
+fn load_snapshot<V: View>(vfs: &dyn Vfs, found: &mut Found<V>) -> Result<ResumeAt> {
     found.snapshots.sort_unstable_by_key(|n| std::cmp::Reverse((n.lsn, n.epoch)));
     while let Some(&name) = found.snapshots.get(found.spoiled.len()) {
         if let Some(loaded) = snapshot::load(vfs, name, &name.text())? {
-            found.index = loaded.index;
+            found.state = loaded.state;
             found.facts.snapshot = name.lsn;
             found.facts.end = name.lsn.next();
             found.snapshots.drain(..found.spoiled.len());
@@ -182,9 +183,9 @@ fn load_snapshot(vfs: &dyn Vfs, found: &mut Found) -> Result<ResumeAt> {
     Ok(None)
 }
 
-fn walk(
+fn walk<V: View>(
     vfs: &dyn Vfs,
-    found: &mut Found,
+    found: &mut Found<V>,
     segments: Vec<(Name, String)>,
     resume: ResumeAt,
 ) -> Result<()> {
@@ -203,6 +204,9 @@ fn walk(
         let file = open(vfs, text, OpenMode::Read)?;
         let scan = Scan::begin(file, name.lsn, name.epoch).map_err(Error::io("read", text))?;
         let mut scan = scan;
+        if let Some(view) = scan.header.map(|h| h.view).filter(|view| *view != V::KIND.code()) {
+            return Err(other_view(text, V::KIND, view));
+        }
         let here = resume.filter(|r| r.epoch == name.epoch && r.offset > 0);
         let founded = found_out(&mut scan, here.is_some()).map_err(Error::io("read", text))?;
         if let Some(resume) = here {
@@ -222,9 +226,9 @@ fn walk(
     let mut order: Vec<usize> = (0..ranges.len()).filter(counts).collect();
     order.sort_unstable_by_key(|&i| ranges[i].0);
     for i in order {
-        let slot = found.index.slot(ranges[i].0, segments[i].0.epoch);
+        let slot = found.state.slot(ranges[i].0, segments[i].0.epoch);
         let Some((at, scan)) = &mut scans[i] else {
-            found.index.slots[slot as usize].last = ranges[i].1.previous().min(snapshot);
+            found.state.slots_mut()[slot as usize].last = ranges[i].1.previous().min(snapshot);
             continue;
         };
         let text = &segments[*at].1;
@@ -274,7 +278,12 @@ fn found_out(scan: &mut Scan, vouched: bool) -> std::io::Result<bool> {
 }
 
 /// Applies the frames of a segment that count and are due (R8).
-fn replay(found: &mut Found, scan: &mut Scan, limit: Lsn, text: &str) -> std::io::Result<()> {
+fn replay<V: View>(
+    found: &mut Found<V>,
+    scan: &mut Scan,
+    limit: Lsn,
+    text: &str,
+) -> std::io::Result<()> {
     if found.bad_end.is_some() || scan.first > found.facts.end {
         // A hole before it: its frames are out of reach.
         if found.bad_end.is_none() {
@@ -285,9 +294,9 @@ fn replay(found: &mut Found, scan: &mut Scan, limit: Lsn, text: &str) -> std::io
         }
         return Ok(());
     }
-    let slot = found.index.slot(scan.first, scan.epoch);
-    found.index.slots[slot as usize].file = Some(scan.reader.file.clone());
-    let mut changes: Vec<(u64, Position)> = Vec::new();
+    let slot = found.state.slot(scan.first, scan.epoch);
+    found.state.slots_mut()[slot as usize].file = Some(scan.reader.file.clone());
+    let mut changes: Vec<V::Change> = Vec::new();
     let (mut fresh, before) = (true, found.replayed);
     while let Some(frame) = scan.frame(limit)? {
         let (lsn, offset) = (frame.header.lsn, frame.offset);
@@ -295,8 +304,8 @@ fn replay(found: &mut Found, scan: &mut Scan, limit: Lsn, text: &str) -> std::io
             // R8: `limit` and the end so far leave each LSN to one segment.
             for (at, entry) in entries(frame.payload) {
                 let offset = (offset as usize + FRAME_HEADER + at) as u32;
-                let length = entry.bytes.map_or(Position::DELETED, |b| b.len() as u32);
-                changes.push((entry.id, Position { lsn, slot, offset, length }));
+                let change = V::change(&entry, Place { lsn, slot, offset });
+                changes.push(change.ok_or_else(|| unknown(lsn))?);
             }
             found.facts.end = lsn.next();
             found.replayed += 1;
@@ -308,12 +317,12 @@ fn replay(found: &mut Found, scan: &mut Scan, limit: Lsn, text: &str) -> std::io
         if changes.len() >= APPLY_AT_ONCE {
             // The rest of this segment may bring as many again as it has brought so far.
             let rest = (scan.reader.size / scan.offset) * (found.replayed - before);
-            found.index.apply_all(&mut changes, rest);
+            found.state.replay(&mut changes, rest);
         }
     }
-    found.index.apply_all(&mut changes, 0);
+    found.state.replay(&mut changes, 0);
     found.facts.statement = found.facts.statement.max(scan.statement);
-    found.index.slots[slot as usize].last = scan.next.previous();
+    found.state.slots_mut()[slot as usize].last = scan.next.previous();
     found.log_end = Some((text.to_string(), scan.offset));
     let Some(why) = scan.bad else {
         scan.reader.release(); // there may be thousands of segments
@@ -324,4 +333,10 @@ fn replay(found: &mut Found, scan: &mut Scan, limit: Lsn, text: &str) -> std::io
     found.facts.bad = true;
     found.bad_end = Some(BadEnd { file, offset, why, discarded });
     Ok(())
+}
+
+/// Its checksums hold: so somebody wrote it, who knows more than this version.
+fn unknown(lsn: Lsn) -> std::io::Error {
+    let what = format!("LSN {lsn} holds an entry that this version does not know");
+    std::io::Error::new(std::io::ErrorKind::InvalidData, what)
 }

@@ -16,10 +16,10 @@ use crate::error::{Error, Result};
 use crate::format::Lsn;
 use crate::format::entry::entries;
 use crate::format::name::{Kind, Name};
-use crate::index::Index;
 use crate::log::open;
 use crate::log::scan::{Bad, Scan};
 use crate::log::writer::{Sizes, Writer};
+use crate::view::{Place, View};
 use clean::{newest_kept, overridden, take_back};
 use facts::{BadEnd, Found, gather};
 use highwater_vfs::{OpenMode, Vfs};
@@ -34,8 +34,8 @@ pub use report::{RecoveryReport, Tail};
 const EPOCH_MAX: u32 = u32::MAX / 2;
 
 /// A store's insides after recovery.
-pub(crate) struct Recovered {
-    pub(crate) index: Index,
+pub(crate) struct Recovered<V> {
+    pub(crate) state: V,
     pub(crate) writer: Writer,
     pub(crate) report: RecoveryReport,
     /// Snapshots in the directory, newest first.
@@ -44,8 +44,8 @@ pub(crate) struct Recovered {
     pub(crate) obsolete: Vec<Name>,
 }
 
-pub(crate) fn recover(vfs: &Arc<dyn Vfs>, sizes: Sizes) -> Result<Recovered> {
-    let (mut found, plan) = decide(&**vfs)?;
+pub(crate) fn recover<V: View>(vfs: &Arc<dyn Vfs>, sizes: Sizes) -> Result<Recovered<V>> {
+    let (mut found, plan) = decide::<V>(&**vfs)?;
     let next_epoch = found.max_epoch + 1; // no more than EPOCH_MAX + 1
     let mut writer = Writer::new(Arc::clone(vfs), sizes, plan.last, next_epoch);
     let mut report = report(&found, &plan);
@@ -53,34 +53,34 @@ pub(crate) fn recover(vfs: &Arc<dyn Vfs>, sizes: Sizes) -> Result<Recovered> {
     let mut obsolete: Vec<Name> = temporary.copied().collect();
     obsolete.append(&mut found.unfounded);
     if let Some(from) = plan.copy_from {
-        let newest = newest_kept(&found.index, &found.snapshots);
+        let newest = newest_kept(found.state.slots(), &found.snapshots);
         report.copied = copy(&mut writer, &mut found, from, plan.last).inspect_err(|_| {
             take_back(&**vfs, &writer, Name::segment(from, next_epoch), &mut obsolete, newest);
         })?;
-        obsolete.extend(overridden(&mut found.index, from));
+        obsolete.extend(overridden(found.state.slots_mut(), from));
     }
     // R12: only now. What overrides them may have been in the cache and nowhere else.
     obsolete.append(&mut found.overridden);
     writer.show(found.growth);
-    let Found { index, snapshots, .. } = found;
-    let newest = newest_kept(&index, &snapshots);
+    let Found { state, snapshots, .. } = found;
+    let newest = newest_kept(state.slots(), &snapshots);
     report.removed = remove_obsolete(&**vfs, &mut obsolete, newest)?;
-    Ok(Recovered { index, writer, report, snapshots, obsolete })
+    Ok(Recovered { state, writer, report, snapshots, obsolete })
 }
 
 /// Shows what [`recover`] would, without writing anything: what is not proven stays where it is.
-pub(crate) fn look(vfs: &Arc<dyn Vfs>) -> Result<Recovered> {
-    let (found, plan) = decide(&**vfs)?;
+pub(crate) fn look<V: View>(vfs: &Arc<dyn Vfs>) -> Result<Recovered<V>> {
+    let (found, plan) = decide::<V>(&**vfs)?;
     let mut report = report(&found, &plan);
     let proven = plan.copy_from.map_or(plan.last, Lsn::previous);
     report.unproven = plan.last.0 - proven.0;
     let writer = Writer::refusing(Arc::clone(vfs), plan.last, proven);
-    let Found { index, snapshots, .. } = found;
-    Ok(Recovered { index, writer, report, snapshots, obsolete: Vec::new() })
+    let Found { state, snapshots, .. } = found;
+    Ok(Recovered { state, writer, report, snapshots, obsolete: Vec::new() })
 }
 
 /// Scan and plan; refused if the plan says so.
-fn decide(vfs: &dyn Vfs) -> Result<(Found, Plan)> {
+fn decide<V: View>(vfs: &dyn Vfs) -> Result<(Found<V>, Plan)> {
     let mut found = gather(vfs)?;
     let plan = plan(&found.facts);
     refuse(&found, &plan)?;
@@ -88,7 +88,7 @@ fn decide(vfs: &dyn Vfs) -> Result<(Found, Plan)> {
     Ok((found, plan))
 }
 
-fn report(found: &Found, plan: &Plan) -> RecoveryReport {
+fn report<V>(found: &Found<V>, plan: &Plan) -> RecoveryReport {
     let tail = match &found.bad_end {
         None => Tail::Clean,
         Some(BadEnd { file, offset, discarded, .. }) => {
@@ -110,7 +110,7 @@ fn report(found: &Found, plan: &Plan) -> RecoveryReport {
 }
 
 /// The rows that refuse.
-pub(crate) fn refuse(found: &Found, plan: &Plan) -> Result<()> {
+pub(crate) fn refuse<V>(found: &Found<V>, plan: &Plan) -> Result<()> {
     let facts = &found.facts;
     if let Some(name) = found.names.iter().find(|name| name.epoch > EPOCH_MAX) {
         // Nobody opens a store so often, and the next epoch must still have a name.
@@ -165,8 +165,8 @@ fn corrupt_at(bad: &BadEnd, expected: String) -> Error {
 }
 
 /// Opens the segments that hold live payloads; one that is gone is a gap in the data.
-pub(crate) fn open_referenced(vfs: &dyn Vfs, found: &mut Found) -> Result<()> {
-    for slot in &mut found.index.slots {
+pub(crate) fn open_referenced<V: View>(vfs: &dyn Vfs, found: &mut Found<V>) -> Result<()> {
+    for slot in found.state.slots_mut() {
         if slot.live > 0 && slot.file.is_none() {
             let name = slot.name();
             if !slot.present {
@@ -180,17 +180,17 @@ pub(crate) fn open_referenced(vfs: &dyn Vfs, found: &mut Found) -> Result<()> {
 }
 
 /// R9.
-fn copy(writer: &mut Writer, found: &mut Found, from: Lsn, last: Lsn) -> Result<u64> {
+fn copy<V: View>(writer: &mut Writer, found: &mut Found<V>, from: Lsn, last: Lsn) -> Result<u64> {
     writer.begin_copies(from, last, from.previous())?; // R9: a segment of this life
     let active = writer.active.as_ref().expect("just begun");
     let (first, epoch, file) = (active.first, active.epoch, Arc::clone(&active.file));
-    let slot = found.index.slot(first, epoch);
-    found.index.slots[slot as usize].file = Some(file);
-    found.index.slots[slot as usize].present = true;
+    let slot = found.state.slot(first, epoch);
+    found.state.slots_mut()[slot as usize].file = Some(file);
+    found.state.slots_mut()[slot as usize].present = true;
     let mut next = from;
     while next <= last {
         let start = found.milestones.before(next).expect("a frame that was replayed has one");
-        let source = &found.index.slots[start.slot as usize];
+        let source = &found.state.slots()[start.slot as usize];
         let (name, limit) = (source.name(), source.last.next());
         let file = source.file.clone().expect("a scanned segment is open");
         let mut scan = Scan::begin(file, source.first, source.epoch).map_err(read(&name))?;
@@ -203,9 +203,8 @@ fn copy(writer: &mut Writer, found: &mut Found, from: Lsn, last: Lsn) -> Result<
             }
             let to = writer.copy(lsn, frame.payload)?;
             for (at, entry) in entries(frame.payload) {
-                if found.index.get(entry.id).is_some_and(|p| p.lsn == lsn) {
-                    found.index.apply(&entry, lsn, slot, (to + at as u64) as u32);
-                }
+                let offset = (to + at as u64) as u32;
+                found.state.moved(&entry, Place { lsn, slot, offset });
             }
             next = lsn.next();
         }

@@ -1,4 +1,4 @@
-//! Checkpoints: a snapshot of the index, and what it makes superfluous.
+//! Checkpoints: a snapshot of the state, and what it makes superfluous.
 //!
 //! Invariants
 //! - S3: a segment is dropped only if every kept snapshot covers it, no payload that was live at
@@ -10,17 +10,17 @@
 //! - S7: no two syncs of the store are under way at once, and none begins before it is known that
 //!   the one before it has succeeded, or before the store is poisoned; a snapshot's own file is
 //!   synced when nothing else is pending, so its failure is nobody else's.
-//! - S6: a snapshot is the index at one LSN, whatever is appended while it is written.
+//! - S6: a snapshot is the state at one LSN, whatever is appended while it is written.
 
-use super::PayloadStore;
-use super::log::PayloadLog;
+use super::Engine;
+use super::log::ViewLog;
 use crate::error::{Error, Result};
 use crate::format::Lsn;
 use crate::format::name::{Kind, Name};
 use crate::format::snapshot::Resume;
-use crate::index::Index;
 use crate::recovery::remove_obsolete;
 use crate::snapshot::{oldest_kept, publish, write_temporary};
+use crate::view::View;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -45,15 +45,17 @@ impl Checkpoints {
 }
 
 /// The state at one LSN.
-struct Cut {
+struct Cut<V: View> {
     name: Name,
     resume: Resume,
-    index: Index,
+    state: V::Cut,
+    /// How much was alive in each segment.
+    live: Vec<usize>,
     growth: u64,
 }
 
 /// S6: while nobody else is at work, and everything is durable and visible.
-fn cut(log: &PayloadLog, index: &Index) -> Cut {
+fn cut<V: View>(log: &ViewLog<V>, state: &mut V) -> Cut<V> {
     let writer = &log.writer;
     let lsn = writer.appended;
     assert_eq!(lsn, writer.durable, "S6: nothing is pending");
@@ -67,20 +69,15 @@ fn cut(log: &PayloadLog, index: &Index) -> Cut {
         offset: a.written as u32,
     });
     let name = Name { kind: Kind::Snapshot, lsn, epoch };
-    Cut { name, resume, index: index.clone(), growth: writer.growth }
+    let live = state.slots().iter().map(|slot| slot.live).collect();
+    Cut { name, resume, state: state.cut(), live, growth: writer.growth }
 }
 
-impl PayloadStore {
-    /// Writes a snapshot of the index and drops what it makes superfluous. Opening the store then
-    /// begins at the snapshot. Returns its LSN; 0 if the store never held anything.
-    ///
-    /// Others read and write meanwhile; writers wait while the index is copied in memory, and while
-    /// the file and its name are synced.
-    ///
-    /// # Errors
-    /// As [`flush`](PayloadStore::flush). If only the temporary file could not be written, the
-    /// store goes on.
-    pub fn create_snapshot(&self) -> Result<Lsn> {
+impl<V: View> Engine<V> {
+    /// Writes a snapshot of the state and drops what it makes superfluous. Returns its LSN; 0 if
+    /// the log never held anything. If only the temporary file could not be written, the store goes
+    /// on.
+    pub(crate) fn create_snapshot(&self) -> Result<Lsn> {
         self.checkpoint(&mut self.checkpoints.lock())
     }
 
@@ -89,14 +86,14 @@ impl PayloadStore {
             log.writer.sync()?;
             let lsn = log.writer.appended;
             let needed = lsn != Lsn(0) && checkpoints.newest != Some(lsn);
-            if needed { Ok(Ok(cut(log, &self.index.read()))) } else { Ok(Err(lsn)) }
+            if needed { Ok(Ok(cut(log, &mut *self.state.write()))) } else { Ok(Err(lsn)) }
         })?;
         let cut = match cut {
             Ok(cut) => cut,
             Err(lsn) => return Ok(lsn),
         };
         let lsn = cut.name.lsn;
-        let temporary = write_temporary(&*self.vfs, cut.name, &cut.index, Some(cut.resume))?;
+        let temporary = write_temporary(&*self.vfs, cut.name, cut.resume, cut.state, &self.state)?;
         // S7: what a failed sync has lost the next one does not bring back, and says `Ok` (V12).
         self.log.alone(|log| {
             log.writer.sync()?;
@@ -111,7 +108,7 @@ impl PayloadStore {
             log.writer.growth -= cut.growth;
             self.positions.publish_snapshot(lsn, log.writer.growth);
         });
-        self.prune(checkpoints, &cut.index)?;
+        self.prune(checkpoints, &cut.live)?;
         Ok(lsn)
     }
 
@@ -126,23 +123,23 @@ impl PayloadStore {
     }
 
     /// S3.
-    fn prune(&self, checkpoints: &mut Checkpoints, cut: &Index) -> Result<()> {
+    fn prune(&self, checkpoints: &mut Checkpoints, live: &[usize]) -> Result<()> {
         let keep = self.options.snapshots_kept.max(1);
         let snapshots = &mut checkpoints.snapshots;
         let oldest = oldest_kept(snapshots, keep);
         let mut removed: Vec<Name> = snapshots.drain(keep.min(snapshots.len())..).collect();
         // A segment that was begun meanwhile has nothing visible yet, and no last LSN.
         let active = self.log.with(|log| log.writer.active.as_ref().map_or(u32::MAX, |a| a.epoch));
-        let mut index = self.index.write();
-        let slots = index.slots.iter_mut().zip(&cut.slots);
-        for (slot, then) in slots.filter(|(slot, _)| slot.present && slot.epoch < active) {
+        let mut state = self.state.write();
+        let slots = state.slots_mut().iter_mut().zip(live);
+        for (slot, live) in slots.filter(|(slot, _)| slot.present && slot.epoch < active) {
             // S3: and this life has just written and synced a snapshot that covers it.
-            if oldest.is_some_and(|oldest| slot.last <= oldest) && then.live == 0 {
+            if oldest.is_some_and(|oldest| slot.last <= oldest) && *live == 0 {
                 (slot.present, slot.file) = (false, None);
                 removed.push(Name::segment(slot.first, slot.epoch));
             }
         }
-        drop(index);
+        drop(state);
         for name in removed {
             let text = name.text();
             let gone = self.vfs.remove(Path::new(&text)).map_err(Error::io("remove", &text));
@@ -153,25 +150,18 @@ impl PayloadStore {
         self.fail_stop(gone)
     }
 
-    /// Whether the log has grown enough since the last snapshot. Takes no lock; so does
-    /// [`positions`](PayloadStore::positions) for another thread.
-    pub fn should_create_snapshot(&self) -> bool {
+    /// Whether the log has grown enough since the last snapshot. Takes no lock.
+    pub(crate) fn should_create_snapshot(&self) -> bool {
         self.positions.growth() >= self.options.checkpoint_bytes
     }
 
-    /// Why the last automatic checkpoint failed: on a full disk, say. The operation that made it
-    /// due was acknowledged all the same, the store goes on, and the next one is tried after as
-    /// much log growth again. `None` once a checkpoint has succeeded. Waits for the one under way.
-    ///
-    /// To hear of it at once, turn [`auto_checkpoint`](crate::Options::auto_checkpoint) off, and
-    /// call [`create_snapshot`](PayloadStore::create_snapshot) when
-    /// [`should_create_snapshot`](PayloadStore::should_create_snapshot) says so.
-    pub fn checkpoint_error(&self) -> Option<Arc<Error>> {
+    /// Why the last automatic checkpoint failed.
+    pub(crate) fn checkpoint_error(&self) -> Option<Arc<Error>> {
         self.checkpoints.lock().error.clone()
     }
 
     /// Writes the snapshot that an operation has made due (S4), unless somebody else does.
-    pub(super) fn checkpoint_if_due(&self) -> Result<()> {
+    pub(crate) fn checkpoint_if_due(&self) -> Result<()> {
         if !self.options.auto_checkpoint || !self.should_create_snapshot() {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! The payload store's log, as group commit sees it: the writer, and what is not visible yet.
+//! The log of a view, as group commit sees it: the writer, and what is not visible yet.
 //!
 //! Invariants
 //! - S5: changes become visible in the order of their LSNs, but for those that need not wait, which
@@ -9,17 +9,17 @@ use crate::error::{Error, Result};
 use crate::format::Lsn;
 use crate::format::entry::Entry;
 use crate::group_commit::{Gathered, Log, Unanswered};
-use crate::index::{Index, Position};
 use crate::log::writer::{self, Writer};
 use crate::sync::{Arc, RwLock};
+use crate::view::{Place, View};
 
 #[derive(Debug)]
-pub(super) struct PayloadLog {
-    pub(super) writer: Writer,
-    index: Arc<RwLock<Index>>,
+pub(crate) struct ViewLog<V: View> {
+    pub(crate) writer: Writer,
+    state: Arc<RwLock<V>>,
     /// Changes that wait for the disk, in the order of their LSNs. The first `on_its_way` of them
     /// are in the batch that is.
-    pending: Vec<(u64, Position)>,
+    pub(crate) pending: Vec<V::Change>,
     on_its_way: usize,
     /// What somebody waits for.
     wanted: Level,
@@ -28,15 +28,15 @@ pub(super) struct PayloadLog {
     failure: Option<Error>,
 }
 
-impl PayloadLog {
-    pub(super) fn new(writer: Writer, index: Arc<RwLock<Index>>) -> PayloadLog {
-        let slot = index.read().slots.len().saturating_sub(1) as u32;
+impl<V: View> ViewLog<V> {
+    pub(super) fn new(writer: Writer, state: Arc<RwLock<V>>) -> ViewLog<V> {
+        let slot = state.read().slots().len().saturating_sub(1) as u32;
         let (pending, on_its_way, failure) = (Vec::new(), 0, None);
-        PayloadLog { writer, index, pending, on_its_way, wanted: Level::Buffered, slot, failure }
+        ViewLog { writer, state, pending, on_its_way, wanted: Level::Buffered, slot, failure }
     }
 
     /// Appends a record, to be acknowledged with `level`; `size` is that of its entries.
-    pub(super) fn append(
+    pub(crate) fn append(
         &mut self,
         entries: &[Entry<'_>],
         size: usize,
@@ -47,31 +47,29 @@ impl PayloadLog {
         })?;
         let Some(appended) = appended else { return Ok(Gathered::Full) };
         let (lsn, slot) = (appended.lsn, self.slot);
-        let mut offset = appended.payload;
-        let positions = entries.iter().map(|entry| {
-            let at = offset as u32;
-            offset += entry.size() as u64;
-            let length = entry.bytes.map_or(Position::DELETED, |bytes| bytes.len() as u32);
-            (entry.id, Position { lsn, slot, offset: at, length })
+        let mut end = appended.payload;
+        let changes = entries.iter().map(|entry| {
+            let offset = end as u32;
+            end += entry.size() as u64;
+            V::change(entry, Place { lsn, slot, offset }).expect("an entry of this version")
         });
-        // A full buffer is written by whoever filled it, even if nobody asks for that. A delete of
-        // what waits waits too: once it is done, nothing in the index says that it was later (S5).
-        let undone = |entry: &Entry<'_>| entry.bytes.is_none() && self.pending(entry.id).is_some();
-        let waits = self.writer.is_full() || entries.iter().any(undone);
+        // A full buffer is written by whoever filled it, even if nobody asks for that.
+        let behind = |entry: &Entry<'_>| V::waits(entry, &self.pending);
+        let waits = self.writer.is_full() || entries.iter().any(behind);
         let wanted = if waits { level.max(Level::Flushed) } else { level };
         if wanted > Level::Buffered {
-            self.pending.extend(positions);
+            self.pending.extend(changes);
             self.wanted = self.wanted.max(wanted);
             return Ok(Gathered::Wait(lsn));
         }
-        let mut index = self.index.write();
-        positions.for_each(|(id, position)| index.change(id, position)); // S5
-        index.slots[slot as usize].last = lsn;
+        let mut state = self.state.write();
+        changes.for_each(|change| state.apply(change)); // S5
+        state.slots_mut()[slot as usize].last = lsn;
         Ok(Gathered::Done(lsn))
     }
 
     /// Asks for everything so far with `level`.
-    pub(super) fn ask(&mut self, level: Level) -> Result<Gathered<Lsn>> {
+    pub(crate) fn ask(&mut self, level: Level) -> Result<Gathered<Lsn>> {
         self.writer.check()?;
         let lsn = self.writer.appended;
         let reached = match level {
@@ -96,20 +94,14 @@ impl PayloadLog {
             }
         }
     }
-
-    /// The newest change of `id` that is pending, and whether it brings a payload.
-    pub(super) fn pending(&self, id: u64) -> Option<(Lsn, bool)> {
-        let newest = self.pending.iter().rev().find(|(pending, _)| *pending == id);
-        newest.map(|(_, position)| (position.lsn, position.length != Position::DELETED))
-    }
 }
 
 /// A batch, and how many of the pending changes become visible with it.
-pub(super) struct Batch {
+pub(crate) struct Batch {
     batch: writer::Batch,
 }
 
-impl Log for PayloadLog {
+impl<V: View> Log for ViewLog<V> {
     type Batch = Batch;
     type Error = Error;
 
@@ -130,10 +122,10 @@ impl Log for PayloadLog {
             // way, that is the answer: `Poisoned` says that nothing has happened.
             return Err(if void { error } else { self.failed(error) });
         }
-        let mut index = self.index.write();
+        let mut state = self.state.write();
         let changes = self.pending.drain(..std::mem::take(&mut self.on_its_way));
-        changes.for_each(|(id, position)| index.change(id, position)); // S5, S1
-        if let Some(slot) = index.slots.get_mut(self.slot as usize) {
+        changes.for_each(|change| state.apply(change)); // S5, S1
+        if let Some(slot) = state.slots_mut().get_mut(self.slot as usize) {
             slot.last = slot.last.max(to);
         }
         Ok(())
@@ -143,9 +135,9 @@ impl Log for PayloadLog {
         self.writer.sync()?; // L4: what nobody waits for too
         self.writer.rotate()?;
         let active = self.writer.active.as_ref().expect("just begun");
-        let mut index = self.index.write();
-        self.slot = index.slot(active.first, active.epoch);
-        let slot = &mut index.slots[self.slot as usize];
+        let mut state = self.state.write();
+        self.slot = state.slot(active.first, active.epoch);
+        let slot = &mut state.slots_mut()[self.slot as usize];
         (slot.file, slot.present) = (Some(Arc::clone(&active.file)), true);
         Ok(())
     }

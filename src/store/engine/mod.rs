@@ -1,0 +1,144 @@
+//! What every view is: a state, its log, its checkpoints. A view adds what its entries mean.
+
+pub(crate) mod checkpoint;
+pub(crate) mod log;
+
+use crate::error::{Error, Result};
+use crate::format::entry::Entry;
+use crate::group_commit::{Gathered, GroupCommit};
+use crate::limits::{PAYLOAD_SIZE_MAX, SEGMENT_SIZE_MAX};
+use crate::log::writer::Sizes;
+use crate::options::{Ack, Durability, Level, Options};
+use crate::positions::Positions;
+use crate::recovery::{Recovered, RecoveryReport, look, recover};
+use crate::sync::{self, Mutex, RwLock};
+use crate::view::View;
+use checkpoint::Checkpoints;
+use highwater_vfs::Vfs;
+use log::ViewLog;
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub(crate) struct Engine<V: View> {
+    vfs: Arc<dyn Vfs>,
+    options: Options,
+    pub(crate) report: RecoveryReport,
+    pub(crate) positions: Positions,
+    pub(crate) state: sync::Arc<RwLock<V>>,
+    pub(crate) log: GroupCommit<ViewLog<V>>,
+    /// Locked before the log, and that before the state.
+    checkpoints: Mutex<Checkpoints>,
+}
+
+impl<V: View> Engine<V> {
+    pub(crate) fn open(vfs: Arc<dyn Vfs>, options: Options) -> Result<Engine<V>> {
+        let Options { segment_size: segment, reserve, .. } = options;
+        let recovered = recover(&vfs, Sizes { segment, reserve, view: V::KIND })?;
+        Ok(Engine::new(vfs, options, recovered))
+    }
+
+    pub(crate) fn open_read_only(vfs: Arc<dyn Vfs>) -> Result<Engine<V>> {
+        let recovered = look(&vfs)?;
+        Ok(Engine::new(vfs, Options::default(), recovered))
+    }
+
+    fn new(vfs: Arc<dyn Vfs>, options: Options, recovered: Recovered<V>) -> Engine<V> {
+        let Recovered { state, writer, report, snapshots, obsolete } = recovered;
+        let positions = writer.positions.clone();
+        if let Some(newest) = snapshots.first() {
+            // Short lives would never make a snapshot due if each began to count at 0.
+            positions.publish_snapshot(newest.lsn, writer.growth);
+        }
+        let state = sync::Arc::new(RwLock::new(state));
+        let log = GroupCommit::new(ViewLog::new(writer, sync::Arc::clone(&state)));
+        let checkpoints = Mutex::new(Checkpoints::new(snapshots, obsolete));
+        Engine { vfs, options, report, positions, state, log, checkpoints }
+    }
+
+    /// What the mode asks for before an `Ok`.
+    pub(crate) fn level(&self, deferred: bool) -> Level {
+        match (self.options.durability, deferred) {
+            (Durability::Fsync, false) => Level::Durable,
+            (Durability::FlushOnly, false) => Level::Flushed,
+            _ => Level::Buffered,
+        }
+    }
+
+    /// Adds to the log what `gather` says, and waits for the disk if it says so.
+    pub(crate) fn change<R>(
+        &self,
+        gather: impl FnMut(&mut ViewLog<V>) -> Result<Gathered<R>>,
+    ) -> Result<R> {
+        let result = self.log.commit(self.options.patience, gather)?;
+        self.checkpoint_if_due()?;
+        Ok(result)
+    }
+
+    /// Appends a record.
+    pub(crate) fn commit(&self, entries: &[Entry<'_>], deferred: bool) -> Result<Ack> {
+        let (size, level) = (measured(entries)?, self.level(deferred));
+        let lsn = self.change(|log| log.append(entries, size, level))?;
+        Ok(Ack { lsn, level })
+    }
+
+    /// Waits until everything so far has `level`.
+    pub(crate) fn ask(&self, level: Level) -> Result<Ack> {
+        let lsn = self.log.commit(self.options.patience, |log| log.ask(level))?;
+        Ok(Ack { lsn, level })
+    }
+
+    pub(crate) fn close(&self) -> Result<()> {
+        if self.log.with(|log| log.writer.reads_only()) {
+            return Ok(());
+        }
+        let _last = self.checkpoints.lock(); // one that is under way is finished first
+        self.log.alone(|log| log.writer.close())
+    }
+
+    /// The numbered invariants that can be checked from here.
+    pub(crate) fn check_invariants(&self) {
+        self.log.with(|log| {
+            let (appended, durable) = (log.writer.appended, log.writer.durable);
+            assert!(durable <= appended, "A1: durable beyond appended");
+            let (durable, written) = (self.positions.durable(), self.positions.written());
+            assert!(durable <= written && written <= appended, "A1: written between them");
+            self.state.read().check_invariants(appended);
+        });
+    }
+
+    /// Bytes of an entry at `offset` of the segment with that epoch that are still in the writer's
+    /// memory: only for them a reader takes its lock, which is held during the sync of a rotation,
+    /// a checkpoint or a shutdown, and of no other. What is visible because it is durable is never
+    /// among them.
+    #[cold]
+    pub(crate) fn read_unwritten(
+        &self,
+        epoch: u32,
+        offset: u64,
+        size: usize,
+        bytes: &mut Vec<u8>,
+    ) -> bool {
+        self.log.with(|log| {
+            let found = log.writer.unwritten(epoch, offset, size);
+            found.map(|found| bytes.extend_from_slice(found)).is_some()
+        })
+    }
+}
+
+/// The size of a record in bytes, if it has one.
+pub(crate) fn measured(entries: &[Entry<'_>]) -> Result<usize> {
+    let mut size = 0u64;
+    for entry in entries {
+        let length = entry.bytes.map_or(0, <[u8]>::len) as u64;
+        if length > PAYLOAD_SIZE_MAX {
+            let limit = PAYLOAD_SIZE_MAX;
+            return Err(Error::TooLarge { what: "the payload", size: length, limit });
+        }
+        size += entry.size() as u64;
+        if size > SEGMENT_SIZE_MAX {
+            let limit = SEGMENT_SIZE_MAX;
+            return Err(Error::TooLarge { what: "the batch", size, limit });
+        }
+    }
+    Ok(size as usize)
+}

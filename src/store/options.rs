@@ -1,0 +1,75 @@
+//! What callers choose, and what they are told.
+
+use crate::format::Lsn;
+use std::time::Duration;
+
+/// What `Ok` means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Durability {
+    /// Durable: one sync an operation.
+    #[default]
+    Fsync,
+    /// Flushed: survives the process, not a power cut.
+    FlushOnly,
+    /// Buffered: survives nothing until [`flush`](PayloadStore::flush).
+    None,
+}
+
+/// What one acknowledgement means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Visible; survives nothing yet.
+    Buffered,
+    /// Survives the death of the process.
+    Flushed,
+    /// Survives power loss.
+    Durable,
+}
+
+/// An acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// The record's position in the log.
+    pub lsn: Lsn,
+    /// What survives what.
+    pub level: Level,
+}
+
+/// How a store behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// What `Ok` means.
+    pub durability: Durability,
+    /// Bytes after which the next segment begins; 64 MiB. A larger record has one to itself.
+    pub segment_size: u64,
+    /// Bytes of zeros by which a segment may be extended ahead of what is written and synced, so
+    /// that a sync has no new length to record, which makes it up to 40 % cheaper; 1 MiB. It grows
+    /// with the segment, from 16 KiB. 0 for never.
+    pub reserve: u64,
+    /// Snapshots kept; 2. At least 1.
+    pub snapshots_kept: usize,
+    /// Log growth in bytes after which a snapshot is due; 10 MiB.
+    pub checkpoint_bytes: u64,
+    /// Whether a store or delete that makes a snapshot due also writes it. That may fail without
+    /// taking back the operation: see [`checkpoint_error`](PayloadStore::checkpoint_error).
+    pub auto_checkpoint: bool,
+    /// How long an operation waits for each of the two syncs of other callers that it may have to
+    /// wait for, before it answers [`Error::TimedOut`]; `None`, the default, for as long as it
+    /// takes. A caller that does the work itself waits for the disk whatever it takes, and so does
+    /// one that must begin a new segment or makes a checkpoint.
+    pub patience: Option<Duration>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            durability: Durability::Fsync,
+            segment_size: 64 << 20,
+            reserve: 1 << 20,
+            snapshots_kept: 2,
+            checkpoint_bytes: 10 << 20,
+            auto_checkpoint: true,
+            patience: None,
+        }
+    }
+}
