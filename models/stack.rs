@@ -30,8 +30,12 @@ const SHARED: &str = "kit";
 
 /// Frames of the store that say nothing: whoever commits may do the work for others, so what counts
 /// is who asked; and a sync is asked for by the caller of `sync`.
-const BETWEEN: [(&str, &str); 3] =
-    [("payload/log.rs", "carry_out"), ("log/writer.rs", "carry_out"), ("log/writer.rs", "sync")];
+const BETWEEN: [(&str, &str); 4] = [
+    ("engine/mod.rs", "change"),
+    ("engine/log.rs", "carry_out"),
+    ("log/writer.rs", "carry_out"),
+    ("log/writer.rs", "sync"),
+];
 
 /// Places by instruction pointer: resolving one is slow, and there are few.
 static PLACES: Mutex<BTreeMap<usize, Arc<[Place]>>> = Mutex::new(BTreeMap::new());

@@ -6,7 +6,7 @@ use crate::format::frame::{FrameHeader, FrameKind, seed};
 use crate::format::name::{Kind, Name};
 use crate::format::segment::SegmentHeader;
 use crate::format::snapshot::SnapshotHeader;
-use crate::format::{Lsn, crc, u32_at, u64_at};
+use crate::format::{Lsn, ViewKind, crc, u32_at, u64_at};
 use crate::limits::{
     ALIGN, ENTRY_HEADER, FRAME_HEADER, SEGMENT_HEADER, SNAPSHOT_DIGEST, SNAPSHOT_ENTRY,
     SNAPSHOT_HEADER, SNAPSHOT_SEGMENT,
@@ -47,6 +47,10 @@ pub fn dump(vfs: &dyn Vfs, name: &str) -> Result<String> {
         None => page.range(0, read, true, "bytes"),
     }
     Ok(page.text)
+}
+
+fn whose(code: u32) -> &'static str {
+    ViewKind::of(code).map_or("what this version does not know", ViewKind::name)
 }
 
 struct Page<'a> {
@@ -97,7 +101,7 @@ impl Page<'_> {
         self.title("segment header");
         self.range(0, 8, good, "magic, version 1");
         self.range(8, 4, good, format_args!("epoch {}", self.u32(8)));
-        self.range(12, 4, good, "reserved");
+        self.range(12, 4, good, format_args!("of {}", whose(self.u32(12))));
         self.range(16, 8, good, format_args!("first LSN {}", self.u64(16)));
         self.range(24, 8, good, format_args!("copied through LSN {}", self.u64(24)));
         self.range(32, 8, good, format_args!("durable through LSN {}", self.u64(32)));
@@ -209,7 +213,8 @@ impl Page<'_> {
         self.range(32, 8, good, format_args!("resume: first LSN {}", self.u64(32)));
         self.range(40, 4, good, format_args!("resume: epoch {}", self.u32(40)));
         self.range(44, 4, good, format_args!("resume: offset {}", self.u32(44)));
-        self.range(48, 16, good, "reserved");
+        self.range(48, 4, good, format_args!("of {}", whose(self.u32(48))));
+        self.range(52, 12, good, "reserved");
         let Some(header) = header else {
             let rest = size.saturating_sub(SNAPSHOT_HEADER);
             return self.range(SNAPSHOT_HEADER, rest, false, "what the header does not explain");
@@ -222,6 +227,11 @@ impl Page<'_> {
             self.range(at + 12, 4, self.u32(at + 12) == 0, "reserved");
             at += SNAPSHOT_SEGMENT;
         }
+        if header.view != ViewKind::Payload.code() {
+            let rest = size.saturating_sub(at + SNAPSHOT_DIGEST);
+            self.range(at, rest, true, "the state");
+            return self.digest(at + rest);
+        }
         for _ in 0..header.entries {
             self.title(format_args!("id {}", self.u64(at)));
             self.range(at, 8, true, format_args!("id {}", self.u64(at)));
@@ -232,6 +242,10 @@ impl Page<'_> {
             self.range(at + 28, 4, self.u32(at + 28) == 0, "reserved");
             at += SNAPSHOT_ENTRY;
         }
+        self.digest(at);
+    }
+
+    fn digest(&mut self, at: usize) {
         let good = Sha256::digest(&self.bytes[..at])[..] == self.bytes[at..];
         self.title("SHA-256 of all before");
         let holds = if good { "it holds" } else { "it does not hold" };

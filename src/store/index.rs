@@ -197,7 +197,8 @@ impl View for Index {
             let (first, epoch) = decode_segment(&bytes);
             index.slot(first, epoch);
         }
-        index.map.reserve(header.entries as usize); // the header's counts agree with the file's size
+        // The header's counts agree with the file's size.
+        index.map.reserve(header.entries as usize);
         for _ in 0..header.entries {
             let Some(bytes) = source.take::<SNAPSHOT_ENTRY>()? else { return Ok(None) };
             let SnapshotEntry { id, lsn, segment, offset, length } = SnapshotEntry::decode(&bytes);

@@ -1,5 +1,5 @@
-//! Snapshots of a view's state: written whole under a temporary name, synced, renamed, the directory
-//! synced; so a file under a final name was whole once, and is damaged if it is not now.
+//! Snapshots of a view's state: written whole under a temporary name, synced, renamed, the
+//! directory synced; so a file under a final name was whole once, and is damaged if it is not now.
 //!
 //! Invariants
 //! - N1: a snapshot's name appears only when its bytes are durable.
