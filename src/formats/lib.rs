@@ -10,10 +10,19 @@
 //!   wraps, and nothing is allocated that the file could not fill.
 //! - F2: a state ends before the first bad frame; a bad snapshot is passed over, and said.
 
+pub mod bridge;
+mod bytes;
 mod files;
+mod flips;
+mod hex;
+
 mod report;
+mod search;
+#[cfg(test)]
+mod trials;
 
 pub use files::Files;
+pub use flips::{Flips, flips, flips_of};
 pub use report::{Examined, FileReport, Likeness, Line, Tail, Verdict};
 
 use serde_json::Value;
@@ -34,5 +43,5 @@ pub trait Codec: Sync {
 
 /// All of them.
 pub fn codecs() -> &'static [&'static dyn Codec] {
-    &[]
+    &[&bridge::Bridge]
 }
