@@ -14,3 +14,6 @@ macro_rules! number {
 number!(be_u32, u32, from_be_bytes);
 number!(be_u64, u64, from_be_bytes);
 number!(be_i64, i64, from_be_bytes);
+number!(le_u16, u16, from_le_bytes);
+number!(le_u32, u32, from_le_bytes);
+number!(le_u64, u64, from_le_bytes);

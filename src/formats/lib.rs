@@ -15,6 +15,7 @@ mod bytes;
 mod files;
 mod flips;
 mod hex;
+pub mod keyval;
 
 mod report;
 mod search;
@@ -43,5 +44,5 @@ pub trait Codec: Sync {
 
 /// All of them.
 pub fn codecs() -> &'static [&'static dyn Codec] {
-    &[&bridge::Bridge]
+    &[&keyval::KeyVal, &bridge::Bridge]
 }
