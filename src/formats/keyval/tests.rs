@@ -311,7 +311,8 @@ quickcheck! {
 
     fn any_bytes_have_an_answer(parts: Vec<Vec<u8>>, real: bool) -> bool {
         let names = [FIRST, SECOND, "raft.db", "snapshot-1-1.snap", "snapshot-1-1.snap.meta"];
-        let fronts = if real { [segment(1..3), segment(3..4), bolt_file()] } else { Default::default() };
+        let real = real.then(|| [segment(1..3), segment(3..4), bolt_file()]);
+        let fronts = real.unwrap_or_default();
         let fronts = fronts.into_iter().chain([Vec::new(), Vec::new()]);
         let parts: Vec<_> = fronts.zip(parts).map(|(front, part)| [front, part].concat()).collect();
         answers_anything(&KeyVal, &names, &parts);
