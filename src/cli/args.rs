@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::inspect::System;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use highwater::Durability;
 use highwater_models::litmus::LEAVES_MAX;
@@ -44,7 +45,7 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Leave out each sync of an engine: is it needed?
     Audit(AuditArgs),
-    /// Look at a store's files without changing them
+    /// Look at a store's or another system's files
     Inspect(InspectArgs),
     /// Run litmus programs: what may a power cut leave?
     Litmus(LitmusArgs),
@@ -164,6 +165,12 @@ pub(crate) struct ReplayArgs {
 pub(crate) struct InspectArgs {
     /// A store's folder, or one file in it
     pub(crate) path: PathBuf,
+    /// The system, where its files do not say it
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) system: Option<System>,
+    /// When to judge expiry [default: the newest time there]
+    #[arg(long, value_name = "NS", allow_negative_numbers = true)]
+    pub(crate) at: Option<i64>,
     /// human or json
     #[arg(long, default_value = "human", value_enum, hide_possible_values = true)]
     pub(crate) format: Format,

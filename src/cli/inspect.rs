@@ -1,16 +1,33 @@
-//! `highwater inspect`: what is in a store's folder, what its bytes mean, and what opening it would
-//! do. Nothing is ever written.
+//! `highwater inspect`: of which system the files of a folder are, what their bytes mean, where each
+//! stops and why, and what a correct reader shows. Nothing is ever written.
+
+mod foreign;
+mod native;
+mod system;
 
 use crate::args::{Format, InspectArgs};
 use crate::exit::{self, Done, Failure};
-use crate::out::{data, json};
-use highwater::inspect::{FileKind, FileReport, FileTail, Inspection, Verdict, dump, inspect};
+use crate::out::{data, json, note, wrapped};
 use highwater_vfs::OsFs;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::path::Path;
+use std::sync::Arc;
+pub(crate) use system::{Folder, System};
 
 /// The files of a folder are shown byte by byte if they have at most so many bytes together.
 const DUMPED_MAX: u64 = 16 << 10;
+
+/// A folder, or one file in it, as one system sees it.
+struct Seen {
+    /// The fields of the JSON document, but for the dumps.
+    fields: Map<String, Value>,
+    /// The same for people.
+    text: String,
+    /// Whether there is corruption: in the folder, or in the one file.
+    corrupt: bool,
+    /// By file: an annotated dump. `None` if the files are too large to be shown all.
+    dumps: Option<Vec<(String, String)>>,
+}
 
 /// Looks at a folder, or at one file in it.
 pub(crate) fn run(args: &InspectArgs) -> Done {
@@ -18,84 +35,80 @@ pub(crate) fn run(args: &InspectArgs) -> Done {
     let unreadable =
         |why: &dyn std::fmt::Display| Failure::usage(format!("{}: {why}", path.display()));
     let is_dir = std::fs::metadata(path).map_err(|e| unreadable(&e))?.is_dir();
-    let (folder, name) = match is_dir {
+    let (root, name) = match is_dir {
         true => (path, None),
         false => folder_and_name(path).ok_or_else(|| unreadable(&"not the name of a file"))?,
     };
-    let vfs = OsFs::read_only(folder).map_err(|e| unreadable(&e))?;
-    let found = inspect(&vfs).map_err(|e| unreadable(&e))?;
-    let chosen = |file: &&FileReport| name.is_none_or(|name| name == file.name);
-    let files: Vec<&FileReport> = found.files.iter().filter(chosen).collect();
-    if files.iter().all(|file| file.kind == FileKind::Foreign) {
-        let what = if is_dir { "there is no file of a store in it" } else { "not a store's file" };
-        return Err(Failure::new(exit::NOTHING, format!("{}: {what}", path.display())));
-    }
-    let small = files.iter().map(|file| file.size).sum::<u64>() <= DUMPED_MAX;
-    let mut dumps = Vec::new();
-    for file in files.iter().filter(|file| file.kind != FileKind::Foreign) {
-        if name.is_some() || small {
-            dumps.push((&file.name, dump(&vfs, &file.name).map_err(|e| unreadable(&e))?));
-        }
-    }
-    match args.format {
+    let vfs = Arc::new(OsFs::read_only(root).map_err(|e| unreadable(&e))?);
+    let folder = Folder::read(vfs).map_err(|e| unreadable(&e))?;
+    let system = match args.system {
+        Some(system) => system,
+        None => match folder.candidates().as_slice() {
+            [one] => *one,
+            candidates => return unrecognised(args, &folder, candidates),
+        },
+    };
+    let seen = match system {
+        System::Native => native::look(&folder, name),
+        System::Other(codec) => Ok(foreign::look(&folder, codec, name, args.at)),
+    };
+    let Some(seen) = seen.map_err(|e| unreadable(&e))? else {
+        return unrecognised(args, &folder, &[]);
+    };
+    show(args.format, seen)
+}
+
+fn show(format: Format, seen: Seen) -> Done {
+    let Seen { mut fields, mut text, corrupt, dumps } = seen;
+    match format {
         Format::Human => {
-            let mut text = found.to_string();
-            dumps.iter().for_each(|(_, dump)| text += &format!("\n{dump}"));
-            if dumps.is_empty() {
-                text += "\nThe files are too large to show here: name one to see its bytes.\n";
+            match dumps {
+                Some(dumps) => dumps.iter().for_each(|(_, dump)| text += &format!("\n{dump}")),
+                None => {
+                    text += "\nThe files are too large to show here: ";
+                    text += "name one to see its bytes.\n";
+                }
             }
             data(&text)?;
         }
         Format::Json => {
-            let dumps = dumps.iter().map(|(name, dump)| ((*name).clone(), lines(dump)));
-            data(&json(&document(&found, &files, dumps.collect())))?;
+            let lines = |text: &str| text.lines().collect::<Value>();
+            let dumps = dumps.unwrap_or_default().into_iter();
+            let dumps: Map<_, _> = dumps.map(|(name, dump)| (name, lines(&dump))).collect();
+            fields.insert("dumps".into(), dumps.into());
+            data(&json(&fields))?;
         }
     }
-    let damaged = match name {
-        Some(_) => files.iter().any(|file| file.tail == FileTail::Corrupt),
-        None => found.verdict == Verdict::Corrupt,
+    Ok(if corrupt { exit::VIOLATED } else { exit::HELD })
+}
+
+/// Of no system, or of more than one.
+fn unrecognised(args: &InspectArgs, folder: &Folder, candidates: &[System]) -> Done {
+    let names: Vec<&str> = candidates.iter().map(|system| system.name()).collect();
+    let why = match names.as_slice() {
+        [] => "no files of a system that is known here".to_string(),
+        names => format!("files that may be of {}: say which with --as", names.join(" or of ")),
     };
-    Ok(if damaged { exit::VIOLATED } else { exit::HELD })
+    match args.format {
+        Format::Human => {
+            let path = args.path.display();
+            note(&wrapped("highwater: ", &format!("{path}: {why}")));
+        }
+        Format::Json => data(&json(&json!({
+            "system": null,
+            "verdict": "unrecognised",
+            "candidates": names,
+            "reason": why,
+            "files": [],
+            "foreign": folder.names(),
+            "state": null,
+        })))?,
+    }
+    Ok(exit::NOTHING)
 }
 
 fn folder_and_name(path: &Path) -> Option<(&Path, Option<&str>)> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let name = path.file_name()?.to_str()?;
     Some((folder.unwrap_or(Path::new(".")), Some(name)))
-}
-
-fn lines(text: &str) -> Value {
-    text.lines().collect()
-}
-
-fn document(
-    found: &Inspection,
-    files: &[&FileReport],
-    dumps: serde_json::Map<String, Value>,
-) -> Value {
-    let plan = &found.plan;
-    let file = |file: &&FileReport| {
-        json!({
-            "name": file.name,
-            "kind": file.kind.name(),
-            "size": file.size,
-            "records": file.records,
-            "tail": file.tail.name(),
-            "offset": file.offset,
-            "reason": file.reason,
-        })
-    };
-    json!({
-        "verdict": found.verdict.name(),
-        "plan": {
-            "row": plan.row,
-            "last": plan.last.0,
-            "copy_from": plan.copy_from.map(|lsn| lsn.0),
-            "snapshot": plan.snapshot.0,
-            "refused": plan.refused.as_ref().map(ToString::to_string),
-        },
-        "live": found.live,
-        "files": files.iter().map(file).collect::<Value>(),
-        "dumps": dumps,
-    })
 }

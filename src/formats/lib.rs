@@ -6,9 +6,9 @@
 //! system's own types.
 //!
 //! Invariants
-//! - F1: no length that a file states is believed before it is compared with what is there: no sum
+//! - FM1: no length that a file states is believed before it is compared with what is there: no sum
 //!   wraps, and nothing is allocated that the file could not fill.
-//! - F2: a state ends before the first bad frame; a bad snapshot is passed over, and said.
+//! - FM2: a state ends before the first bad frame; a bad snapshot is passed over, and said.
 
 pub mod bridge;
 mod bytes;
@@ -16,20 +16,22 @@ mod files;
 mod flips;
 mod hex;
 pub mod keyval;
-
+mod ranges;
 mod report;
 mod search;
 #[cfg(test)]
 mod trials;
+pub mod veles;
 
 pub use files::Files;
 pub use flips::{Flips, flips, flips_of};
 pub use report::{Examined, FileReport, Likeness, Line, Tail, Verdict};
 
 use serde_json::Value;
+use std::panic::RefUnwindSafe;
 
 /// A system whose files can be read.
-pub trait Codec: Sync {
+pub trait Codec: Sync + RefUnwindSafe {
     /// Its name on the command line and in reports.
     fn name(&self) -> &'static str;
 
@@ -44,5 +46,5 @@ pub trait Codec: Sync {
 
 /// All of them.
 pub fn codecs() -> &'static [&'static dyn Codec] {
-    &[&keyval::KeyVal, &bridge::Bridge]
+    &[&veles::Dialect::Current, &veles::Dialect::Plan, &keyval::KeyVal, &bridge::Bridge]
 }

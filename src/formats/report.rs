@@ -54,6 +54,13 @@ pub struct FileReport {
     pub reason: Option<String>,
 }
 
+impl FileReport {
+    /// A file of which nothing more is said.
+    pub fn unread(path: impl Into<String>, kind: &'static str) -> FileReport {
+        FileReport { path: path.into(), kind, ..FileReport::default() }
+    }
+}
+
 /// A line of an annotated dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -93,4 +100,20 @@ impl<S> Examined<S> {
         let Examined { files, state, more, lost, dump } = self;
         Examined { files, state: form(state), more, lost, dump }
     }
+}
+
+/// The first of some bytes, for a line of a dump: as text if they are text, else in hexadecimal.
+pub(crate) fn preview(bytes: &[u8]) -> String {
+    const SHOWN: usize = 40;
+    let (text, size): (String, usize) = match std::str::from_utf8(bytes) {
+        Ok(text) => {
+            let shown = text.chars().take(SHOWN);
+            (shown.flat_map(char::escape_debug).collect(), text.chars().count())
+        }
+        Err(_) => {
+            let shown = bytes.iter().take(SHOWN / 2);
+            (shown.map(|byte| format!("{byte:02x}")).collect(), 2 * bytes.len())
+        }
+    };
+    if size > SHOWN { format!("{text}… ({} bytes)", bytes.len()) } else { text }
 }

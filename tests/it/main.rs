@@ -5,6 +5,7 @@ mod conformance;
 mod damage;
 mod determinism;
 mod faults;
+mod formats;
 mod golden;
 mod inspect;
 mod model;

@@ -2,7 +2,7 @@
 
 use super::{json, narrow, root, run};
 use highwater::{Options, PayloadStore};
-use serde_json::Value;
+use serde_json::{Value, json as object};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -90,6 +90,8 @@ fn inspection_shows_and_changes_nothing() {
     let (code, document) = json(&["inspect", log.to_str().expect("a name"), "--format", "json"]);
     assert_eq!((code, &document["verdict"], &document["live"]), (0, &"clean".into(), &2.into()));
     assert_eq!(document["files"][0]["records"], 2);
+    assert_eq!((&document["system"], &document["state"]), (&"highwater".into(), &object!({})));
+    assert_eq!(document["bytes"], object!({"7": "736576656e", "8": "6569676874"}));
     assert_eq!(std::fs::read(&log).expect("the log"), before, "an inspection changes nothing");
     // A bit of the first record: the mark at the end proves that it was durable.
     let mut damaged = before.clone();

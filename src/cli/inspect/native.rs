@@ -1,0 +1,92 @@
+//! Our own store: what opening it would do, and what it would show.
+
+use super::{DUMPED_MAX, Folder, Seen};
+use highwater::inspect::{FileKind, FileReport, FileTail, Inspection, Verdict, dump};
+use highwater::{Error, PayloadStore};
+use serde_json::{Map, Value, json};
+use std::io;
+
+/// `None` if there is no file of the store, or the one that is named is none.
+pub(super) fn look(folder: &Folder, name: Option<&str>) -> io::Result<Option<Seen>> {
+    let found = &folder.native;
+    let chosen = |file: &&FileReport| name.is_none_or(|name| name == file.name);
+    let files: Vec<&FileReport> = found.files.iter().filter(chosen).collect();
+    if name.is_some() && files.iter().all(|file| file.kind == FileKind::Foreign) {
+        return Ok(None);
+    }
+    let ours = || files.iter().filter(|file| file.kind != FileKind::Foreign);
+    let small = ours().map(|file| file.size).sum::<u64>() <= DUMPED_MAX;
+    let dumps = (name.is_some() || small).then(|| {
+        let dumps = ours().map(|file| Ok((file.name.clone(), dump(&*folder.vfs, &file.name)?)));
+        dumps.collect::<Result<Vec<_>, Error>>().map_err(io::Error::other)
+    });
+    let corrupt = match name {
+        Some(_) => files.iter().any(|file| file.tail == FileTail::Corrupt),
+        None => found.verdict == Verdict::Corrupt,
+    };
+    let mut fields = document(found, &files);
+    for (field, value) in state(folder)? {
+        fields.insert(field.into(), value);
+    }
+    let text = format!("system: highwater\n{found}");
+    Ok(Some(Seen { fields, text, corrupt, dumps: dumps.transpose()? }))
+}
+
+/// Payloads are any bytes: those that are JSON are shown as such under `state`, the others in
+/// hexadecimal under `bytes`. A store that is refused shows nothing.
+fn state(folder: &Folder) -> io::Result<[(&'static str, Value); 2]> {
+    let store = match PayloadStore::open_read_only(folder.vfs.clone()) {
+        Ok(store) => store,
+        Err(Error::Corrupt(_)) => return Ok([("state", Value::Null), ("bytes", json!({}))]),
+        Err(e) => return Err(io::Error::other(e)),
+    };
+    let (mut state, mut other) = (Map::new(), Map::new());
+    let mut payload = Vec::new();
+    for id in store.ids() {
+        match store.retrieve_into(id, &mut payload) {
+            Ok(_) => {}
+            Err(Error::Corrupt(_)) => continue, // its file's tail says it
+            Err(e) => return Err(io::Error::other(e)),
+        }
+        match serde_json::from_slice(&payload) {
+            Ok(value) => drop(state.insert(id.to_string(), value)),
+            Err(_) => {
+                let hex: String = payload.iter().map(|byte| format!("{byte:02x}")).collect();
+                other.insert(id.to_string(), hex.into());
+            }
+        }
+    }
+    Ok([("state", state.into()), ("bytes", other.into())])
+}
+
+fn document(found: &Inspection, files: &[&FileReport]) -> Map<String, Value> {
+    let plan = &found.plan;
+    let file = |file: &&FileReport| {
+        json!({
+            "path": file.name,
+            "name": file.name,
+            "kind": file.kind.name(),
+            "size": file.size,
+            "records": file.records,
+            "tail": file.tail.name(),
+            "offset": file.offset,
+            "reason": file.reason,
+        })
+    };
+    let Value::Object(fields) = json!({
+        "system": "highwater",
+        "verdict": found.verdict.name(),
+        "plan": {
+            "row": plan.row,
+            "last": plan.last.0,
+            "copy_from": plan.copy_from.map(|lsn| lsn.0),
+            "snapshot": plan.snapshot.0,
+            "refused": plan.refused.as_ref().map(ToString::to_string),
+        },
+        "live": found.live,
+        "files": files.iter().map(file).collect::<Value>(),
+    }) else {
+        unreachable!("an object was written down")
+    };
+    fields
+}
