@@ -1,5 +1,5 @@
-//! `highwater inspect`: of which system the files of a folder are, what their bytes mean, where they
-//! stop and why, and what a correct reader shows. Nothing is ever written.
+//! `highwater inspect`: of which system the files of a folder are, what their bytes mean, where
+//! they stop and why, and what a correct reader shows. Nothing is ever written.
 
 mod foreign;
 mod native;

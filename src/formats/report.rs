@@ -1,5 +1,7 @@
 //! What a codec says about a folder.
 
+use crate::hex::hex;
+
 /// Where a file stops.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tail {
@@ -110,10 +112,7 @@ pub(crate) fn preview(bytes: &[u8]) -> String {
             let shown = text.chars().take(SHOWN);
             (shown.flat_map(char::escape_debug).collect(), text.chars().count())
         }
-        Err(_) => {
-            let shown = bytes.iter().take(SHOWN / 2);
-            (shown.map(|byte| format!("{byte:02x}")).collect(), 2 * bytes.len())
-        }
+        Err(_) => (hex(&bytes[..bytes.len().min(SHOWN / 2)]), 2 * bytes.len()),
     };
     if size > SHOWN { format!("{text}… ({} bytes)", bytes.len()) } else { text }
 }

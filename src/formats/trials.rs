@@ -144,5 +144,5 @@ pub(crate) fn answers_anything(codec: &dyn Codec, names: &[&str], parts: &[Vec<u
     let found = codec.examine(&files, None);
     assert_eq!(found.files.len(), names.len().min(parts.len()));
     let bytes: usize = parts.iter().map(Vec::len).sum();
-    assert!(found.dump.len() <= bytes + names.len(), "F1: more lines than bytes");
+    assert!(found.dump.len() <= bytes + names.len(), "FM1: more lines than bytes");
 }

@@ -18,7 +18,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn bytes(&mut self, size: u64) -> Result<&'a [u8], String> {
         let there = self.rest.len();
-        // F1: the length is compared with what is there before anything is done with it.
+        // FM1: the length is compared with what is there before anything is done with it.
         let size = usize::try_from(size).ok().filter(|size| *size <= there);
         let size = size.ok_or_else(|| format!("{there} bytes are left, fewer than stated"))?;
         let (front, rest) = self.rest.split_at(size);

@@ -124,7 +124,7 @@ pub fn read(files: &Files, at: Option<i64>) -> Examined<State> {
                     }
                 }
                 Err(bad) => {
-                    // F2: a bad snapshot is passed over, and said.
+                    // FM2: a bad snapshot is passed over, and said.
                     found.lost.push(format!("{path} is passed over: {}", bad.reason));
                     (report.tail, report.offset) = (bad.tail, bad.offset as u64);
                     report.reason = Some(bad.reason);
@@ -225,7 +225,7 @@ fn replay_all(
         let position = start.as_ref().and_then(|start| start.position);
         position == Some((placed.log, placed.record.offset as u64))
     };
-    // F2: what stands behind a bad place is not shown, unless the place is one that the snapshot
+    // FM2: what stands behind a bad place is not shown, unless the place is one that the snapshot
     // goes over: then nothing is missing in between.
     let reached = records.iter().rposition(|placed| is_covered(placed) || is_next(placed));
     let reached = reached.map_or(0, |last| last + 1);

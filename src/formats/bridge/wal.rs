@@ -160,7 +160,7 @@ fn extent(bytes: &[u8], offset: usize) -> Result<usize, String> {
     if there < LEN {
         return Err(format!("a record has {} bytes or more, {there} are left", LEN + AROUND));
     }
-    // F1: compared with what is there before it is added to anything.
+    // FM1: compared with what is there before it is added to anything.
     let stated = be_u32(bytes, offset) as usize;
     if stated < AROUND + PAYLOAD_MIN {
         return Err(format!("a length of {stated}: expected {} or more", AROUND + PAYLOAD_MIN));

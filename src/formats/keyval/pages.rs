@@ -179,7 +179,7 @@ impl<'a> Pages<'a> {
         if flags != LEAF && flags != BRANCH {
             return bad(start + 8, format!("a page with flags {flags:x}: no branch, no leaf"));
         }
-        // F1: the elements lie in the page.
+        // FM1: the elements lie in the page.
         if usize::from(count) * HEADER > end - start - HEADER {
             return bad(start + 10, format!("{count} elements in {} bytes", end - start));
         }
@@ -188,7 +188,7 @@ impl<'a> Pages<'a> {
             let at = start + HEADER + number * HEADER;
             if flags == LEAF {
                 let item = self.leaf(at, end)?;
-                // F1: what the elements hold does not overlap, so together it fits the page.
+                // FM1: what the elements hold does not overlap, so together it fits the page.
                 if item.key.start < free {
                     return bad(at, format!("an element begins at {}", item.key.start));
                 }

@@ -122,7 +122,7 @@ fn read_segments(mut segments: Vec<(usize, u64, Segment)>, found: &mut Examined<
         if report.tail == Tail::Torn && last_intact > Some(place) {
             report.tail = Tail::Corrupt;
         }
-        // F2: nothing behind the first bad place is shown.
+        // FM2: nothing behind the first bad place is shown.
         if ended {
             hidden += count;
         } else {
@@ -202,7 +202,7 @@ fn read_snapshots(files: &Files, found: &mut Examined<State>) {
             }
             _ => continue,
         };
-        // F2: a bad snapshot is passed over, and said.
+        // FM2: a bad snapshot is passed over, and said.
         found.lost.push(format!("{path} is passed over: {}", wrong.reason));
         let is_of_data = |file: &FileReport| path.strip_suffix(".meta") == Some(&*file.path);
         let place = match wrong.part {

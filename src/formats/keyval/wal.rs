@@ -129,7 +129,7 @@ fn extent(bytes: &[u8], offset: usize) -> Result<usize, String> {
     if there < RECORD_MIN {
         return Err(format!("a record has {RECORD_MIN} bytes or more, {there} are left"));
     }
-    // F1: compared with what is there before it is added to anything.
+    // FM1: compared with what is there before it is added to anything.
     let stated = be_u32(bytes, offset) as usize;
     if stated < AROUND {
         return Err(format!("a size of {stated}: expected {AROUND} or more"));

@@ -1,6 +1,7 @@
 //! One record of a log, at an offset: what it is, or why it is none.
 
 use super::Dialect;
+use crate::bytes::{le_u32, le_u64};
 use crate::ranges::{Crc, Ranges};
 use serde_json::Value;
 use std::fmt;
@@ -90,9 +91,9 @@ impl<'a> Log<'a> {
         let marker = rest[0];
         let (store, check) = self.dialect.form(marker).ok_or(Bad::Marker(marker))?;
         let mut fixed = if store { HEAD + 4 } else { HEAD };
-        let length = match rest.get(HEAD..HEAD + 4) {
-            Some(length) if store => u64::from(u32_at(length)),
-            _ => 0,
+        let length = match store && rest.len() >= fixed {
+            true => u64::from(le_u32(rest, HEAD)),
+            false => 0,
         };
         // FM1: the length is compared with what is there before anything is done with it.
         let sum = if check == Check::Nothing { 0 } else { 4 };
@@ -106,8 +107,8 @@ impl<'a> Log<'a> {
         }
         let payload = start + fixed..start + fixed + length;
         let (covered, sum) = match check {
-            Check::Behind => (start..start + size - 4, Some(u32_at(&rest[size - 4..]))),
-            Check::Payload => (payload.clone(), Some(u32_at(&rest[HEAD + 4..]))),
+            Check::Behind => (start..start + size - 4, Some(le_u32(rest, size - 4))),
+            Check::Payload => (payload.clone(), Some(le_u32(rest, HEAD + 4))),
             Check::Nothing => (payload.clone(), None),
         };
         match sum.map(|expected| (expected, self.crc.of(covered.clone()))) {
@@ -117,7 +118,7 @@ impl<'a> Log<'a> {
             None if store => drop(json(&self.bytes[covered]).map_err(Bad::Json)?),
             _ => {}
         }
-        let id = u64_at(&rest[1..]);
+        let id = le_u64(rest, 1);
         Ok(Record { start, size, marker, id, payload: store.then_some(payload) })
     }
 
@@ -141,12 +142,4 @@ impl<'a> Log<'a> {
 /// A payload as VelesDB reads it.
 pub(super) fn json(payload: &[u8]) -> Result<Value, String> {
     serde_json::from_slice(payload).map_err(|e| e.to_string())
-}
-
-pub(super) fn u32_at(bytes: &[u8]) -> u32 {
-    u32::from_le_bytes(bytes[..4].try_into().expect("four bytes"))
-}
-
-pub(super) fn u64_at(bytes: &[u8]) -> u64 {
-    u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"))
 }

@@ -1,6 +1,6 @@
 //! `payloads.snapshot`: where in the log the payload of each id is. An index, and no data.
 
-use super::record::{u32_at, u64_at};
+use crate::bytes::{le_u32, le_u64};
 use crate::report::Tail;
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Snapshot, (Tail, u64, String)> {
     if bytes[4] != 1 {
         return Err((Tail::Corrupt, 4, format!("version {}, but only 1 is known", bytes[4])));
     }
-    let (position, count) = (u64_at(&bytes[5..]), u64_at(&bytes[13..]));
+    let (position, count) = (le_u64(bytes, 5), le_u64(bytes, 13));
     let room = size - SIZE_MIN;
     // FM1: no product with a count that the file could not hold.
     if !room.is_multiple_of(ENTRY) || count != (room / ENTRY) as u64 {
@@ -53,13 +53,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Snapshot, (Tail, u64, String)> {
         return Err((tail, 13, why));
     }
     let (covered, sum) = bytes.split_at(size - 4);
-    let (expected, actual) = (u32_at(sum), crc32fast::hash(covered));
+    let (expected, actual) = (le_u32(sum, 0), crc32fast::hash(covered));
     if expected != actual {
         let why = format!("the checksum is {expected:#010x}, but {actual:#010x} computed");
         return Err((Tail::Corrupt, 0, why));
     }
     let entries = covered[HEADER..].chunks_exact(ENTRY);
-    let offsets = entries.map(|entry| (u64_at(entry), u64_at(&entry[8..]))).collect();
+    let offsets = entries.map(|entry| (le_u64(entry, 0), le_u64(entry, 8))).collect();
     Ok(Snapshot { position, offsets })
 }
 

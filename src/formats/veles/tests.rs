@@ -48,6 +48,14 @@ fn each_record_is_read() {
 }
 
 #[test]
+fn the_example_of_the_page_is_these_bytes() {
+    let files = crate::trials::examples(include_str!("../../../docs/formats/velesdb.md"));
+    assert_eq!(files, folder(&[STORE, DELETE, LEGACY].concat(), Some(INDEX)));
+    let seven = (Tail::Clean, json!({"7": [1, 2]}));
+    assert_eq!(says(files.get(LOG).unwrap(), Some(INDEX), Dialect::Current), seven);
+}
+
+#[test]
 fn what_is_written_is_the_vector() {
     let state = State { payloads: [(7, b"[1,2]".to_vec())].into() };
     let files = write(&state, Dialect::Current).unwrap();

@@ -136,6 +136,10 @@ fn golden_folders_are_inspected_and_not_changed() {
         ("velesdb-plan/plan-basic", 0, "velesdb-plan", "clean"),
         ("velesdb/damaged/zero-tail-12", 0, "velesdb", "torn"),
         ("velesdb/damaged/flip-len-grow-1", 100, "velesdb", "corrupt"),
+        ("keyval/persist-basic", 0, "keyval", "clean"),
+        ("keyval/damaged/zero-tail-64", 0, "keyval", "torn"),
+        ("data-bridge-kv/wal-basic", 0, "data-bridge-kv", "clean"),
+        ("data-bridge-kv/damaged/cut-tail-12", 0, "data-bridge-kv", "torn"),
     ] {
         let (ran, seen) = inspect(&golden.join(case), &[]);
         assert_eq!((ran, &seen["system"]), (code, &system.into()), "{case}");
