@@ -29,6 +29,7 @@ pub mod stack;
 mod text;
 pub mod threads;
 mod token;
+pub mod views;
 mod workload;
 
 pub use audit::Barrier;

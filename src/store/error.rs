@@ -59,6 +59,15 @@ pub enum Error {
         /// The largest allowed, in bytes.
         limit: u64,
     },
+    /// A key of no bytes. Nothing happened.
+    #[error("a key has 1 to 256 bytes, this one has none")]
+    NoKey,
+    /// A counter was asked for and the key is set to something else. Nothing happened.
+    #[error("{key} is not set to a whole number: delete it, or count with another key")]
+    NoNumber {
+        /// The key, with what is no ASCII escaped.
+        key: String,
+    },
     /// The store was opened to read it. To write, open it with `PayloadStore::open`.
     #[error("the store was opened read-only")]
     ReadOnly,

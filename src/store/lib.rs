@@ -31,6 +31,8 @@ mod group_commit;
 mod index;
 pub mod inspect;
 mod inspection;
+mod journal;
+mod kv;
 mod limits;
 mod log;
 mod options;
@@ -61,6 +63,8 @@ mod writer_tests;
 pub use error::{Corruption, Error, Result};
 pub use format::Lsn;
 
+pub use journal::{Journal, JournalReader};
+pub use kv::{Clock, KEY_SIZE_MAX, KvEntry, KvStore, RecoveryStats, SystemClock, TestClock, Value};
 pub use limits::{PAYLOAD_SIZE_MAX, SEGMENT_SIZE_MAX};
 pub use options::{Ack, Durability, Level, Options};
 pub use payload::PayloadStore;

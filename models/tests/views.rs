@@ -1,0 +1,40 @@
+//! The other views under every disk model, with two crashes.
+
+use highwater_models::views::{journal, key_value};
+use highwater_sim::{Campaign, Easy, FailedSync, Failure, Model, Settings, Verdict};
+
+fn judge(name: &str, subject: &Easy, model: Model, failures: Vec<Failure>) {
+    let settings = Settings { model, threads: 2, ..Settings::default() };
+    let campaign = Campaign { settings, failures, ..Campaign::default() };
+    let report = campaign.run(subject, &mut |_| ());
+    let why = report.finding.as_ref().map(ToString::to_string).unwrap_or_default();
+    println!(
+        "{name} {model:?}: {:?}, exhaustive {}, {:?} states, {} recoveries, control {:?}",
+        report.verdict,
+        report.exhaustive(),
+        report.tally.states_total,
+        report.recoveries(),
+        report.control_caught
+    );
+    assert_eq!(report.verdict, Verdict::Held, "{name} {model:?}: {why}");
+    assert_eq!(report.control_caught, Some(true), "{name} {model:?}");
+}
+
+#[test]
+fn the_key_value_store_is_held() {
+    for model in Model::ALL {
+        judge("key-value", &key_value(18), model, told());
+    }
+}
+
+#[test]
+fn the_journal_is_held() {
+    for model in Model::ALL {
+        judge("journal", &journal(14), model, told());
+    }
+}
+
+/// The syncs that fail and say so.
+fn told() -> Vec<Failure> {
+    FailedSync::TOLD.map(Failure::Sync).to_vec()
+}

@@ -1,0 +1,256 @@
+//! What a journal keeps in memory: its segments, marks to find records by, and the cursors.
+//!
+//! Invariants
+//! - J1: the live count of a segment is the number of records in it that no clean-up has let go.
+//! - J2: a clean-up lets a segment go only if it ends before every cursor.
+
+use crate::error::Result;
+use crate::format::entry::Entry;
+use crate::format::snapshot::SnapshotHeader;
+use crate::format::{Lsn, ViewKind, put_u32, put_u64, u32_at, u64_at};
+use crate::limits::{FRAME_HEADER, SEGMENT_HEADER};
+use crate::log::Slot;
+use crate::snapshot::{Source, Stream};
+use crate::sync::RwLock;
+use crate::view::{Place, View};
+use std::collections::BTreeMap;
+
+/// The id of an entry that is a record.
+pub(super) const RECORD: u64 = 0;
+/// The id of an entry that sets or removes a cursor: its LSN, and its name.
+pub(super) const CURSOR: u64 = 1;
+/// The id of an entry that is a record behind its BLAKE3.
+pub(super) const HASHED: u64 = 2;
+
+/// Bytes of log between two marks: what reading one record scans at most, but for long ones.
+const MARK_EVERY: u32 = 16 << 10;
+/// Bytes of a row of a snapshot's tables.
+const ROW: usize = 24;
+
+/// A place where a scan may start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    lsn: Lsn,
+    slot: u32,
+    /// Of the frame.
+    offset: u32,
+}
+
+/// What an entry changes.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    Record(Place),
+    Cursor(String, Option<Lsn>),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Records {
+    slots: Vec<Slot>,
+    marks: Vec<Mark>,
+    pub(super) cursors: BTreeMap<String, Lsn>,
+    /// All before it may be gone.
+    pub(super) first: Lsn,
+    pub(super) last: Lsn,
+}
+
+/// The bytes of an entry that sets a cursor, or removes it.
+pub(super) fn cursor(name: &str, at: Option<Lsn>) -> Vec<u8> {
+    let mut bytes = vec![0; 8];
+    put_u64(&mut bytes, 0, at.map_or(0, |lsn| lsn.0));
+    bytes.extend_from_slice(name.as_bytes());
+    bytes
+}
+
+impl Records {
+    /// Where a scan for `lsn` starts: the slot, an offset, and the LSN there.
+    pub(super) fn start(&self, lsn: Lsn) -> Option<(&Slot, u64, Lsn)> {
+        let holds = |slot: &Slot| slot.file.is_some() && (slot.first..=slot.last).contains(&lsn);
+        // The override rule: of two that hold it, the later one.
+        let at = (0..self.slots.len()).filter(|at| holds(&self.slots[*at]));
+        let at = at.max_by_key(|at| self.slots[*at].epoch)?;
+        let slot = &self.slots[at];
+        let before = self.marks.partition_point(|mark| mark.lsn <= lsn);
+        let near = self.marks[..before].iter().rev().take_while(|mark| mark.lsn >= slot.first);
+        let mark = near.into_iter().find(|mark| mark.slot as usize == at);
+        let first = (SEGMENT_HEADER as u64, slot.first);
+        let (offset, lsn) = mark.map_or(first, |mark| (u64::from(mark.offset), mark.lsn));
+        Some((slot, offset, lsn))
+    }
+
+    fn mark(&mut self, place: Place) {
+        let offset = place.offset - FRAME_HEADER as u32;
+        let far = |mark: &Mark| mark.slot != place.slot || offset - mark.offset >= MARK_EVERY;
+        if self.marks.last().is_none_or(far) {
+            self.marks.push(Mark { lsn: place.lsn, slot: place.slot, offset });
+        }
+    }
+
+    /// J2: lets go of what no cursor asks for.
+    pub(super) fn let_go(&mut self) {
+        let Some(slowest) = self.cursors.values().min().copied() else { return };
+        let active = self.slots.iter().map(|slot| slot.epoch).max();
+        for slot in self.slots.iter_mut().filter(|slot| Some(slot.epoch) != active) {
+            if slot.last < slowest {
+                slot.live = 0; // J2
+                self.first = self.first.max(slot.last.next());
+            }
+        }
+        let first = self.first;
+        self.marks.retain(|mark| mark.lsn >= first);
+    }
+}
+
+impl View for Records {
+    const KIND: ViewKind = ViewKind::Journal;
+    type Change = Change;
+    type Cut = Records;
+
+    fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    fn slots_mut(&mut self) -> &mut Vec<Slot> {
+        &mut self.slots
+    }
+
+    fn change(entry: &Entry<'_>, place: Place) -> Option<Change> {
+        match (entry.id, entry.bytes?) {
+            (RECORD, _) => Some(Change::Record(place)),
+            (HASHED, bytes) if bytes.len() >= blake3::OUT_LEN => Some(Change::Record(place)),
+            (CURSOR, bytes) => {
+                let at = Some(Lsn(u64_at(bytes.get(..8)?, 0))).filter(|lsn| lsn.0 > 0);
+                Some(Change::Cursor(String::from_utf8(bytes[8..].to_vec()).ok()?, at))
+            }
+            _ => None,
+        }
+    }
+
+    /// Records become visible in their order.
+    fn waits(_: &Entry<'_>, pending: &[Change]) -> bool {
+        !pending.is_empty()
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Record(place) => {
+                self.slots[place.slot as usize].live += 1; // J1
+                self.last = place.lsn;
+                self.first = if self.first == Lsn(0) { place.lsn } else { self.first };
+                self.mark(place);
+            }
+            Change::Cursor(name, Some(at)) => drop(self.cursors.insert(name, at)),
+            Change::Cursor(name, None) => drop(self.cursors.remove(&name)),
+        }
+    }
+
+    fn replay(&mut self, changes: &mut Vec<Change>, _: u64) {
+        changes.drain(..).for_each(|change| self.apply(change));
+    }
+
+    /// An older snapshot knows segments that a later clean-up has removed.
+    fn replayed(&mut self) {
+        self.let_go();
+    }
+
+    fn moved(&mut self, entry: &Entry<'_>, place: Place) {
+        let new = place.slot as usize;
+        self.slots[new].last = place.lsn;
+        if !matches!(Records::change(entry, place), Some(Change::Record(_))) {
+            return;
+        }
+        let held = |(at, slot): (usize, &Slot)| {
+            at != new && slot.live > 0 && (slot.first..=slot.last).contains(&place.lsn)
+        };
+        let old = (0..self.slots.len()).rev().find(|at| held((*at, &self.slots[*at])));
+        if let Some(old) = old {
+            self.slots[old].live -= 1;
+        }
+        self.slots[new].live += 1; // J1
+        self.marks.retain(|mark| mark.lsn < place.lsn || mark.slot == place.slot);
+        self.mark(place);
+    }
+
+    fn cut(&mut self) -> Records {
+        self.let_go();
+        self.clone()
+    }
+
+    fn counts(cut: &Records) -> (u32, u64) {
+        let live = cut.slots.iter().filter(|slot| slot.live > 0).count();
+        (live as u32, (cut.marks.len() + cut.cursors.len()) as u64)
+    }
+
+    /// The segments with their live counts, the first and the last record, the marks, the cursors.
+    fn write(cut: Records, _: &RwLock<Records>, mut stream: Stream) -> Result<()> {
+        let live = |at: &usize| cut.slots[*at].live > 0;
+        let used: Vec<usize> = (0..cut.slots.len()).filter(live).collect();
+        let marks: Vec<(u32, &Mark)> = cut
+            .marks
+            .iter()
+            .filter_map(|mark| Some((used.binary_search(&(mark.slot as usize)).ok()? as u32, mark)))
+            .collect();
+        let mut put = |a: u64, b: u64, c: u32, d: u32| {
+            let mut row = [0; ROW];
+            put_u64(&mut row, 0, a);
+            put_u64(&mut row, 8, b);
+            put_u32(&mut row, 16, c);
+            put_u32(&mut row, 20, d);
+            stream.put(&row)
+        };
+        for at in &used {
+            let slot = &cut.slots[*at];
+            put(slot.first.0, slot.live as u64, slot.epoch, 0)?;
+        }
+        put(cut.first.0, cut.last.0, marks.len() as u32, cut.cursors.len() as u32)?;
+        for (slot, mark) in marks {
+            put(mark.lsn.0, 0, slot, mark.offset)?;
+        }
+        for (name, at) in &cut.cursors {
+            put(at.0, name.len() as u64, 0, 0)?;
+        }
+        for name in cut.cursors.keys() {
+            stream.put(name.as_bytes())?;
+        }
+        stream.finish()
+    }
+
+    fn load(header: &SnapshotHeader, source: &mut Source<'_>) -> Result<Option<Records>> {
+        let mut records = Records::default();
+        for _ in 0..header.segments {
+            let Some(row) = source.take::<ROW>()? else { return Ok(None) };
+            let slot = records.slot(Lsn(u64_at(&row, 0)), u32_at(&row, 16));
+            records.slots[slot as usize].live = u64_at(&row, 8) as usize;
+        }
+        let Some(row) = source.take::<ROW>()? else { return Ok(None) };
+        (records.first, records.last) = (Lsn(u64_at(&row, 0)), Lsn(u64_at(&row, 8)));
+        let (marks, cursors) = (u32_at(&row, 16), u32_at(&row, 20));
+        for _ in 0..marks {
+            let Some(row) = source.take::<ROW>()? else { return Ok(None) };
+            let (lsn, slot, offset) = (Lsn(u64_at(&row, 0)), u32_at(&row, 16), u32_at(&row, 20));
+            if slot as usize >= records.slots.len() {
+                return Ok(None);
+            }
+            records.marks.push(Mark { lsn, slot, offset });
+        }
+        let mut named = Vec::new();
+        for _ in 0..cursors {
+            let Some(row) = source.take::<ROW>()? else { return Ok(None) };
+            named.push((Lsn(u64_at(&row, 0)), u64_at(&row, 8)));
+        }
+        for (at, length) in named {
+            let Some(name) = source.bytes(length as usize)? else { return Ok(None) };
+            let Ok(name) = String::from_utf8(name.to_vec()) else { return Ok(None) };
+            records.cursors.insert(name, at);
+        }
+        Ok(Some(records))
+    }
+
+    fn live(&self) -> u64 {
+        self.slots.iter().map(|slot| slot.live as u64).sum()
+    }
+
+    fn check_invariants(&self, appended: Lsn) {
+        assert!(self.last <= appended, "S1: a record is in the log");
+        assert!(self.marks.is_sorted_by_key(|mark| mark.lsn), "marks are sorted");
+    }
+}
