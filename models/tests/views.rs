@@ -23,18 +23,21 @@ fn judge(name: &str, subject: &Easy, model: Model, failures: Vec<Failure>) {
 #[test]
 fn the_key_value_store_is_held() {
     for model in Model::ALL {
-        judge("key-value", &key_value(18), model, told());
+        judge("key-value", &key_value(18), model, told(model));
     }
 }
 
 #[test]
 fn the_journal_is_held() {
     for model in Model::ALL {
-        judge("journal", &journal(14), model, told());
+        judge("journal", &journal(14), model, told(model));
     }
 }
 
-/// The syncs that fail and say so.
-fn told() -> Vec<Failure> {
-    FailedSync::TOLD.map(Failure::Sync).to_vec()
+/// The syncs that fail and say so: a hundred thousand recoveries for a model, so under two of them.
+fn told(model: Model) -> Vec<Failure> {
+    match model {
+        Model::Posix | Model::Btrfs => FailedSync::TOLD.map(Failure::Sync).to_vec(),
+        _ => Vec::new(),
+    }
 }
