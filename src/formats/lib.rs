@@ -19,6 +19,7 @@ pub mod keyval;
 mod ranges;
 mod report;
 mod search;
+pub mod stemedb;
 #[cfg(test)]
 mod trials;
 pub mod veles;
@@ -46,5 +47,11 @@ pub trait Codec: Sync + RefUnwindSafe {
 
 /// All of them.
 pub fn codecs() -> &'static [&'static dyn Codec] {
-    &[&veles::Dialect::Current, &veles::Dialect::Plan, &keyval::KeyVal, &bridge::Bridge]
+    &[
+        &veles::Dialect::Current,
+        &veles::Dialect::Plan,
+        &keyval::KeyVal,
+        &bridge::Bridge,
+        &stemedb::Stemedb,
+    ]
 }

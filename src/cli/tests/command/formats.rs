@@ -1,6 +1,7 @@
 //! `inspect` on the files of other systems.
 
 use super::{json, narrow, root, run};
+use highwater_formats::stemedb::{self, Record};
 use highwater_formats::veles::{Dialect, State, write};
 use highwater_formats::{Files, Tail};
 use serde_json::{Value, json};
@@ -60,6 +61,18 @@ fn the_system_is_recognised_by_content() {
         narrow(&ran.stdout);
         assert_eq!(image(dir.path()), before, "an inspection changes nothing");
     }
+}
+
+#[test]
+fn a_journal_is_a_list_of_records() {
+    let records = vec![Record { offset: 256, payload: b"one".to_vec() }];
+    let dir = folder(&stemedb::write(&stemedb::State { records }, 1 << 20).expect("a journal"));
+    let (code, seen) = inspect(dir.path(), &[]);
+    assert_eq!((code, &seen["system"], &seen["verdict"]), (0, &"stemedb".into(), &"clean".into()));
+    assert_eq!(seen["state"], json!([{"offset": 256, "payload_hex": "6f6e65"}]));
+    let ran = run(&["inspect", dir.path().to_str().expect("a name")]);
+    assert!(ran.stdout.contains("records: 1\n"), "{}", ran.stdout);
+    narrow(&ran.stdout);
 }
 
 #[test]
