@@ -29,7 +29,10 @@ impl Codec for Stemedb {
     }
 
     fn examine(&self, files: &Files, _at: Option<i64>) -> Examined<Value> {
-        let record = |Record { offset, payload }: &Record| json!({ "offset": offset, "payload_hex": hex(payload) });
+        let record = |Record { offset, payload }: &Record| {
+            let payload = hex(payload);
+            json!({ "offset": offset, "payload_hex": payload })
+        };
         read(files).map(|state| state.records.iter().map(record).collect())
     }
 }
