@@ -135,6 +135,10 @@ pub fn read(files: &Files, at: Option<i64>) -> Examined<State> {
         found.files.push(report);
     }
     logs.sort_by_key(|named| named.kind);
+    for Named { path, size, log, .. } in logs.iter().filter(|named| named.log.reason.is_some()) {
+        let unread = size.saturating_sub(log.offset);
+        found.lost.push(format!("{path} is bad at {}, {unread} bytes before its end", log.offset));
+    }
     found.dump.extend(logs.iter().flat_map(log_lines));
     corrupt_before_later_ones(&logs, &mut found);
     let start = newest.map(|(index, snapshot)| Start::new(index, snapshot, &logs, &mut found));
@@ -232,7 +236,8 @@ fn replay_all(
     let cut = records[reached..].iter().position(|placed| placed.behind_hole);
     let end = cut.map_or(records.len(), |cut| reached + cut);
     if end < records.len() {
-        lost.push(format!("{} intact records behind a bad place", records.len() - end));
+        let count = records.len() - end;
+        lost.push(format!("{count} intact records behind a bad place are not shown"));
     }
     let newest = records.iter().map(|placed| placed.record.timestamp).max();
     let newest = newest.max(start.as_ref().map(|start| start.snapshot.created));

@@ -222,6 +222,34 @@ fn names_decide_only_where_content_cannot() {
     assert_eq!(like("snapshot-5-1.snap", b""), Likeness::None);
 }
 
+/// A log of one record with any operation and payload, under a right checksum.
+fn log_of(code: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = log(1, &[]);
+    let covered = [&SECOND.to_be_bytes()[..], &[code], payload].concat();
+    bytes.extend((covered.len() as u32 + 4).to_be_bytes());
+    bytes.extend(&covered);
+    bytes.extend(crc32fast::hash(&covered).to_be_bytes());
+    bytes
+}
+
+#[test]
+fn what_checks_and_makes_no_sense_is_not_applied() {
+    let delete = |length: u64| [&[1, 0, 0, 0][..], &length.to_le_bytes(), b"key"].concat();
+    let read = |code, payload: &[u8]| n_of(&[("wal-current.log", log_of(code, payload))]).1;
+    assert_eq!(read(2, &delete(3)), Tail::Clean);
+    assert_eq!(read(2, &[&delete(3)[..], b"more"].concat()), Tail::Clean);
+    for length in [4, 1 << 40, u64::MAX] {
+        assert_eq!(read(2, &delete(length)), Tail::Torn, "{length}");
+    }
+    assert_eq!(read(2, &[1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0xff]), Tail::Torn);
+    for code in [0, 5, 11] {
+        assert_eq!(read(code, &delete(3)), Tail::Torn, "{code}");
+    }
+    let mut total = counted(1, 1, 32);
+    total[31] += 1;
+    assert_eq!(n_of(&[("snapshot-1.snap", total)]), (None, Tail::Corrupt));
+}
+
 #[test]
 fn nesting_is_bounded() {
     let deep = |depth| (0..depth).fold(Value::Null, |value, _| Value::List(vec![value]));

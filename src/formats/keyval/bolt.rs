@@ -1,5 +1,6 @@
 //! `raft.db`: what the original recovers from.
 
+use super::build::build;
 use super::json::{LogEntry, SnapshotMeta};
 use super::pages::{Bad, Item, Pages};
 use crate::hex::hex;
@@ -36,6 +37,21 @@ impl Bolt {
             "snapshot": self.snapshot,
         })
     }
+}
+
+/// A file with these contents.
+pub(super) fn encode(bolt: &Bolt) -> Vec<u8> {
+    let entry =
+        |entry: &LogEntry| (entry.index.to_be_bytes().to_vec(), json!(entry).to_string().into());
+    let term = bolt.term.map(|term| (b"currentTerm".to_vec(), term.to_be_bytes().to_vec()));
+    let vote = bolt.voted_for.as_ref().map(|vote| (b"votedFor".to_vec(), vote.clone()));
+    let latest =
+        bolt.snapshot.as_ref().map(|meta| (b"latest".to_vec(), json!(meta).to_string().into()));
+    build(vec![
+        ("log", bolt.log.iter().map(entry).collect()),
+        ("metadata", term.into_iter().chain(vote).collect()),
+        ("snapshot", latest.into_iter().collect()),
+    ])
 }
 
 /// Reads a file, and says what is wrong with the one of its meta pages that does not count.

@@ -1,7 +1,9 @@
 //! KeyVal: the log, the snapshots and the Bolt file of a Raft node.
 
 mod bolt;
+mod build;
 mod json;
+mod node;
 mod pages;
 mod read;
 mod snapshot;
@@ -12,6 +14,7 @@ mod write;
 
 pub use bolt::Bolt;
 pub use json::{LogEntry, SnapshotMeta};
+pub use node::Node;
 pub use read::read;
 pub use snapshot::Snapshot;
 pub use wal::Entry;

@@ -9,14 +9,18 @@ use crate::report::Tail;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-const MAGIC: u32 = 0xED0C_DAED;
-const VERSION: u32 = 2;
+pub(super) const MAGIC: u32 = 0xED0C_DAED;
+pub(super) const VERSION: u32 = 2;
 /// Bytes of a page's header, and of an element in it.
-const HEADER: usize = 16;
+pub(super) const HEADER: usize = 16;
 const META_END: usize = HEADER + 64;
-const BRANCH: u16 = 1;
-const LEAF: u16 = 2;
-const IS_BUCKET: u32 = 1;
+/// What a page is.
+pub(super) const BRANCH: u16 = 1;
+pub(super) const LEAF: u16 = 2;
+pub(super) const META: u16 = 4;
+pub(super) const FREE_LIST: u16 = 0x10;
+/// What a value is.
+pub(super) const IS_BUCKET: u32 = 1;
 /// Pages below each other: a tree of that height does not fit on a disk.
 const HEIGHT_MAX: usize = 64;
 
@@ -92,7 +96,8 @@ fn meta_at(bytes: &[u8], offset: usize) -> Result<Meta, Bad> {
     Ok(Meta { page_size, root, pages, transaction })
 }
 
-fn fnv1a(bytes: &[u8]) -> u64 {
+/// The checksum of a meta page.
+pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }

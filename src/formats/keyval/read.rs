@@ -112,8 +112,13 @@ fn read_segments(mut segments: Vec<(usize, u64, Segment)>, found: &mut Examined<
         found.dump.extend(lines(&report.path, &segment));
         let count = segment.entries.len();
         report.records = count as u64;
+        let unread = report.offset - segment.offset as u64;
         (report.tail, report.offset) = (segment.tail, segment.offset as u64);
         report.reason = segment.reason;
+        if report.reason.is_some() {
+            let FileReport { path, offset, .. } = report;
+            found.lost.push(format!("{path} is bad at {offset}, {unread} bytes before its end"));
+        }
         if number != expected {
             (report.tail, report.offset) = (Tail::Corrupt, 0);
             report.reason = Some(format!("segment {expected} is absent, this is {number}"));
@@ -132,7 +137,7 @@ fn read_segments(mut segments: Vec<(usize, u64, Segment)>, found: &mut Examined<
         expected = number.saturating_add(1);
     }
     if hidden > 0 {
-        found.lost.push(format!("{hidden} intact records behind a bad place"));
+        found.lost.push(format!("{hidden} intact records behind a bad place are not shown"));
     }
 }
 

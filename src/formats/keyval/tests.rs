@@ -276,6 +276,26 @@ impl Arbitrary for Entry {
     }
 }
 
+impl Arbitrary for LogEntry {
+    fn arbitrary(g: &mut Gen) -> LogEntry {
+        let (term, data) = (u64::arbitrary(g), Option::arbitrary(g));
+        LogEntry { term, index: 0, data, kind: i64::from(u8::arbitrary(g) % 4) }
+    }
+}
+
+impl Arbitrary for Node {
+    fn arbitrary(g: &mut Gen) -> Node {
+        let mut log = Vec::<LogEntry>::arbitrary(g);
+        let first = u64::from(u32::arbitrary(g));
+        (first..).zip(&mut log).for_each(|(index, entry)| entry.index = index);
+        if let Some(large) = log.first_mut().filter(|_| bool::arbitrary(g)) {
+            large.data = Some(vec![7; 10_000]);
+        }
+        let snapshot = State::arbitrary(g).snapshots.pop();
+        Node { term: u64::arbitrary(g), voted_for: Vec::arbitrary(g), log, snapshot }
+    }
+}
+
 impl Arbitrary for State {
     fn arbitrary(g: &mut Gen) -> State {
         let snapshot = |g: &mut Gen, index| {
@@ -289,7 +309,48 @@ impl Arbitrary for State {
     }
 }
 
+#[test]
+fn a_bolt_file_of_many_pages() {
+    let entry = |index| LogEntry { term: 1, index, data: Some(vec![index as u8; 40]), kind: 0 };
+    for count in [0, 1, 30, 31, 10_000] {
+        let bolt = Bolt { log: (1..=count).map(entry).collect(), ..Bolt::default() };
+        let file = bolt::encode(&bolt);
+        let found = read(&folder(&[("raft.db", &file)]));
+        assert_eq!((found.verdict(), found.state.bolt), (Tail::Clean, Some(bolt)), "{count}");
+    }
+}
+
+#[test]
+fn the_log_can_stand_in_for_the_bolt_file() {
+    let entry = |index, term, data: &str| entry_of(index, term, data.as_bytes());
+    let log = vec![entry(1, 1, "a"), entry(2, 1, "b"), entry(3, 1, "c")];
+    let node = Node { term: 1, voted_for: b"n1".into(), log, snapshot: Some(snapshot()) };
+    let mut state = node.to_state(5);
+    let mut later = Node { term: 2, log: vec![entry(2, 2, "d")], ..Node::default() }.to_state(6);
+    state.entries.append(&mut later.entries);
+    assert_eq!(state.node(), node);
+    state.bolt = None;
+    let log = vec![entry(1, 1, "a"), entry(2, 2, "d")];
+    assert_eq!(state.node(), Node { term: 2, voted_for: Vec::new(), log, ..node });
+    // Of the log alone, whatever is in it.
+    let plain = State { entries: vec![self::entry(LOG, 7, b"seven")], ..State::default() };
+    assert_eq!(plain.node().log, [entry_of(7, 3, b"seven")]);
+}
+
+fn entry_of(index: u64, term: u64, data: &[u8]) -> LogEntry {
+    LogEntry { term, index, data: Some(data.into()), kind: 0 }
+}
+
 quickcheck! {
+    fn a_node_comes_back(node: Node) -> bool {
+        let files = write(&node.to_state(1_700_000_000));
+        let found = read(&files);
+        assert_eq!(found.verdict(), Tail::Clean, "{:?}", found.files);
+        assert_eq!(found.state.node(), node);
+        let without = State { bolt: None, ..found.state };
+        without.node() == node
+    }
+
     fn what_is_written_is_read(state: State) -> bool {
         let found = read(&write(&state));
         assert_eq!(found.verdict(), Tail::Clean, "{:?}", found.files);

@@ -1,9 +1,10 @@
 //! A state, as files that the original reads.
 
-use super::{State, snapshot, wal};
+use super::{State, bolt, snapshot, wal};
 use crate::Files;
 
-/// The segments and the snapshots of a state. `raft.db` is not written: the original makes one.
+/// The segments and the snapshots of a state; with `raft.db`, the segments are in the folder below,
+/// as the original's persistence layer has them.
 ///
 /// ```
 /// use highwater_formats::keyval::{Entry, LOG, State, read, write};
@@ -21,9 +22,13 @@ pub fn write(state: &State) -> Files {
         }
         segments.last_mut().into_iter().for_each(|segment| entry.encode(segment));
     }
+    let folder = if state.bolt.is_some() { "wal/" } else { "" };
     let segments = segments.into_iter().enumerate();
-    let mut files: Files =
-        segments.map(|(number, bytes)| (format!("wal-{number:016}.log"), bytes)).collect();
+    let name = |number| format!("{folder}wal-{number:016}.log");
+    let mut files: Files = segments.map(|(number, bytes)| (name(number), bytes)).collect();
+    if let Some(bolt) = &state.bolt {
+        files.put("raft.db", bolt::encode(bolt));
+    }
     for snapshot in &state.snapshots {
         let name = snapshot::name(&snapshot.meta);
         files.put(format!("{name}.meta"), serde_json::json!(snapshot.meta).to_string());
