@@ -172,6 +172,17 @@ fn a_hole_ends_the_state_unless_the_snapshot_goes_over_it() {
 }
 
 #[test]
+fn a_rotation_that_was_cut_short_is_clean() {
+    let (one, next) = (log(1, &[incr()]), log(2, &[incr()]));
+    for size in [0, 10, 32] {
+        let files = [("wal-5.log", one.clone()), ("wal-current-new.log", next[..size].to_vec())];
+        assert_eq!(n_of(&files), (Some(1), Tail::Clean), "{size}");
+    }
+    // It was written to under that name, if ever so briefly.
+    assert_eq!(n_of(&[("wal-5.log", one), ("wal-current-new.log", next)]), (Some(2), Tail::Clean));
+}
+
+#[test]
 fn a_log_that_is_shorter_than_its_snapshot_says_is_torn() {
     let snapshot = ("snapshot-1.snap", counted(10, 2, 500));
     let found = n_of(&[snapshot, ("wal-current.log", log(1, &[incr(), incr(), incr()]))]);
@@ -281,6 +292,26 @@ fn every_cut_and_every_flip_has_an_answer() {
     let log = flips(&Bridge, &write(&example(), Form::Log));
     // Of the header of a log the time and the reserved bytes are not read.
     assert_eq!((log.silent, log.harmless), (0, 8 * 20));
+}
+
+#[test]
+fn what_the_original_cannot_read_of_a_snapshot_is_in_the_log() {
+    let list = Value::List(vec![Value::Decimal("1.50".into())]);
+    let entry = |value, expires| Entry { value, expires, version: 1, lock: false };
+    let named = [
+        ("decimal", entry(list, None)),
+        ("lease", entry(Value::Null, Some(NOW + 1))),
+        ("plain", entry(Value::Null, None)),
+    ];
+    let entries = named.map(|(key, entry)| (key.to_owned(), entry)).into();
+    let files = write(&State { at: NOW, entries }, Form::Both);
+    let (_, bytes) = files.iter().find(|(path, _)| path.ends_with(".snap")).unwrap();
+    let in_snapshot = snapshot::decode(bytes).unwrap().entries;
+    assert_eq!(in_snapshot.into_keys().collect::<Vec<_>>(), ["plain"]);
+    for form in [Form::Both, Form::Log, Form::Snapshot] {
+        let nothing = State { at: NOW, ..State::default() };
+        assert_eq!(read(&write(&nothing, form), None).state, nothing, "{form:?}");
+    }
 }
 
 impl Arbitrary for Value {

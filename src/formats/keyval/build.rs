@@ -14,8 +14,11 @@ struct Element {
     page: u64,
 }
 
-/// Keys and values, by bucket. Both must ascend.
-pub(super) fn build(buckets: Vec<(&str, Vec<(Vec<u8>, Vec<u8>)>)>) -> Vec<u8> {
+/// Keys and values.
+type Items = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// A file with these buckets. Their names ascend, and so do the keys in each.
+pub(super) fn build(buckets: Vec<(&str, Items)>) -> Vec<u8> {
     let mut file = vec![0; 2 * PAGE];
     put_page(&mut file, FREE_LIST, &[]);
     let mut roots = Vec::new();
