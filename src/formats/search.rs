@@ -1,6 +1,7 @@
-//! Looking for a valid frame behind a bad one, in time that is linear in the file.
+//! Looking for a valid frame behind a bad one, in time that is linear in the file even if frames
+//! with right checksums and no meaning were put into each other to prevent that.
 
-/// How many bytes may be checked for each byte of a file.
+/// How many bytes may be decoded for each byte of a file.
 const EFFORT: u64 = 64;
 
 /// What is left of the effort for one file.
@@ -27,16 +28,16 @@ impl Search {
         Search { left: (size as u64).saturating_mul(EFFORT) }
     }
 
-    /// The first offset in the range where a frame is valid. `extent` says cheaply how many bytes a
-    /// frame there would have, `valid` checks them.
+    /// The first offset in the range where a frame is valid. `checks` says in short time how many
+    /// bytes a frame there has whose checksum is right, `valid` whether they mean something too.
     pub(crate) fn next(
         &mut self,
         range: std::ops::Range<usize>,
-        extent: impl Fn(usize) -> Option<usize>,
+        checks: impl Fn(usize) -> Option<usize>,
         valid: impl Fn(usize) -> bool,
     ) -> Behind {
         for offset in range {
-            let Some(size) = extent(offset) else { continue };
+            let Some(size) = checks(offset) else { continue };
             match self.left.checked_sub(size as u64) {
                 Some(left) => self.left = left,
                 None => return Behind::Unknown,

@@ -17,6 +17,7 @@
 
 use super::op::Op;
 use crate::bytes::{be_i64, be_u32, be_u64};
+use crate::ranges::{Crc, Ranges};
 use crate::report::Tail;
 use crate::search::{Behind, Search};
 
@@ -88,13 +89,13 @@ impl Log {
 /// Reads a log.
 pub(super) fn scan(bytes: &[u8]) -> Log {
     let mut log = Log::default();
-    let mut search = Search::new(bytes.len());
+    let (mut search, sums) = (Search::new(bytes.len()), Ranges::new(Crc::Crc32, bytes));
     let mut next = HEADER;
     match header(bytes) {
         Ok(created) => log.created = Some(created),
         Err((offset, reason)) => {
             log.bad(offset, reason);
-            next = resume(bytes, HEADER, &mut search, &mut log);
+            next = resume(bytes, HEADER, (&mut search, &sums), &mut log);
         }
     }
     while next < bytes.len() {
@@ -106,7 +107,7 @@ pub(super) fn scan(bytes: &[u8]) -> Log {
             }
             Err(reason) => {
                 log.bad(next, reason);
-                next = resume(bytes, next + 1, &mut search, &mut log);
+                next = resume(bytes, next + 1, (&mut search, &sums), &mut log);
             }
         }
     }
@@ -117,10 +118,20 @@ pub(super) fn scan(bytes: &[u8]) -> Log {
 }
 
 /// Where reading goes on behind a bad place; its verdict is what is found there.
-fn resume(bytes: &[u8], from: usize, search: &mut Search, log: &mut Log) -> usize {
-    let valid = |offset| record_at(bytes, offset).is_ok();
-    let from = from.min(bytes.len());
-    let behind = search.next(from..bytes.len(), |offset| extent(bytes, offset).ok(), valid);
+fn resume(
+    bytes: &[u8],
+    from: usize,
+    (search, sums): (&mut Search, &Ranges<'_>),
+    log: &mut Log,
+) -> usize {
+    let checks = |offset| {
+        extent(bytes, offset).ok().filter(|size| {
+            let end = offset + size;
+            sums.of(offset + LEN..end - 4) == be_u32(bytes, end - 4)
+        })
+    };
+    let decodes = |offset| record_at(bytes, offset).is_ok();
+    let behind = search.next(from.min(bytes.len())..bytes.len(), checks, decodes);
     let tail = if behind == Behind::Nothing { Tail::Torn } else { Tail::Corrupt };
     log.tail = log.tail.max(tail);
     match behind {

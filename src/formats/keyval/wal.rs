@@ -12,8 +12,8 @@
 
 use crate::bytes::{be_i64, be_u32, be_u64};
 use crate::hex::hex;
+use crate::ranges::{Crc, Ranges};
 use crate::report::Tail;
-use crate::search::{Behind, Search};
 use serde_json::{Value as Json, json};
 
 /// Bytes of a record that has no data.
@@ -22,6 +22,8 @@ pub(super) const RECORD_MIN: usize = SIZE + AROUND;
 pub(super) const SEGMENT_MAX: usize = 64 << 20;
 const SIZE: usize = 4;
 const AROUND: usize = 33;
+/// Where the time of a record is: what comes before it and behind the size is covered.
+const TIME: usize = 21;
 /// Where the data of a record begins.
 const DATA: usize = RECORD_MIN - 4;
 
@@ -94,7 +96,7 @@ pub(super) struct Segment {
 
 /// Reads a segment.
 pub(super) fn scan(bytes: &[u8]) -> Segment {
-    let mut segment = Segment::default();
+    let (mut segment, sums) = (Segment::default(), Ranges::new(Crc::Crc32, bytes));
     while segment.offset < bytes.len() {
         match entry_at(bytes, segment.offset) {
             Ok(entry) => {
@@ -102,11 +104,8 @@ pub(super) fn scan(bytes: &[u8]) -> Segment {
                 segment.entries.push(entry);
             }
             Err(reason) => {
-                let valid = |offset| entry_at(bytes, offset).is_ok();
-                let range = segment.offset + 1..bytes.len();
-                let extent = |offset| extent(bytes, offset).ok();
-                let behind = Search::new(bytes.len()).next(range, extent, valid);
-                segment.has_intact = behind != Behind::Nothing;
+                let mut behind = segment.offset + 1..bytes.len();
+                segment.has_intact = behind.any(|offset| is_intact(&sums, bytes, offset));
                 segment.tail = if segment.has_intact { Tail::Corrupt } else { Tail::Torn };
                 segment.reason = Some(reason);
                 break;
@@ -144,12 +143,22 @@ fn extent(bytes: &[u8], offset: usize) -> Result<usize, String> {
     Ok(SIZE + stated)
 }
 
+/// Whether there is a record at an offset, whatever its size, in about the same short time.
+fn is_intact(sums: &Ranges<'_>, bytes: &[u8], offset: usize) -> bool {
+    extent(bytes, offset).is_ok_and(|size| {
+        let data = offset + DATA..offset + size - 4;
+        let front = sums.of(offset + SIZE..offset + TIME);
+        let sum = Crc::Crc32.combine(front, sums.of(data.clone()), data.len());
+        sum == be_u32(bytes, data.end)
+    })
+}
+
 /// The record at an offset; else what is wrong with it.
 fn entry_at(bytes: &[u8], offset: usize) -> Result<Entry, String> {
     let size = extent(bytes, offset)?;
     let record = &bytes[offset..offset + size];
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&record[SIZE..21]);
+    hasher.update(&record[SIZE..TIME]);
     hasher.update(&record[DATA..size - 4]);
     let (expected, actual) = (be_u32(record, size - 4), hasher.finalize());
     if actual != expected {
@@ -159,7 +168,7 @@ fn entry_at(bytes: &[u8], offset: usize) -> Result<Entry, String> {
         kind: record[SIZE],
         index: be_u64(record, 5),
         term: be_u64(record, 13),
-        timestamp: be_i64(record, 21),
+        timestamp: be_i64(record, TIME),
         data: record[DATA..size - 4].to_vec(),
     })
 }
