@@ -1,6 +1,8 @@
 //! KeyVal: the log, the snapshots and the Bolt file of a Raft node.
 
 mod bolt;
+#[cfg(test)]
+mod bolt_tests;
 mod build;
 mod json;
 mod node;

@@ -39,8 +39,8 @@ impl State {
     }
 }
 
-/// What an entry of the log carries: the JSON of the original's Raft layer, or bytes of somebody who
-/// used the log alone.
+/// What an entry of the log carries: the JSON of the original's Raft layer, or bytes of somebody
+/// who used the log alone.
 fn log_entry(entry: &Entry) -> LogEntry {
     let Entry { index, term, ref data, .. } = *entry;
     let json = serde_json::from_slice::<LogEntry>(data).ok();

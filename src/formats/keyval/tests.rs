@@ -1,5 +1,6 @@
 //! The original's files, our own vectors, and damage of every kind.
 
+use super::bolt_tests::bolt_file;
 use super::*;
 use crate::trials::{answers_anything, cases, cut_everywhere, examples};
 use crate::{Tail, flips, flips_of};
@@ -66,7 +67,7 @@ fn the_page_says_what_is_read_and_written() {
     assert_eq!(found.state.metadata(), Some(metadata));
 }
 
-fn folder(files: &[(&str, &[u8])]) -> Files {
+pub(super) fn folder(files: &[(&str, &[u8])]) -> Files {
     files.iter().map(|(path, bytes)| (*path, bytes.to_vec())).collect()
 }
 
@@ -168,87 +169,6 @@ fn a_snapshot_counts_only_whole() {
     assert_eq!(wrong("}", "").1, Tail::Torn);
 }
 
-const PAGE_SIZE: usize = 512;
-
-/// A page with elements of key, value and flags.
-fn leaf(number: u64, elements: &[(&[u8], &[u8], u32)]) -> Vec<u8> {
-    let mut page = number.to_le_bytes().to_vec();
-    page.extend([2, 0]);
-    page.extend((elements.len() as u16).to_le_bytes());
-    page.extend([0; 4]);
-    let mut contents = Vec::new();
-    for (index, (key, value, flags)) in elements.iter().enumerate() {
-        let offset = (elements.len() - index) * 16 + contents.len();
-        for field in [*flags, offset as u32, key.len() as u32, value.len() as u32] {
-            page.extend(field.to_le_bytes());
-        }
-        contents.extend([*key, *value].concat());
-    }
-    page.extend(contents);
-    page
-}
-
-fn meta_page(number: u64, root: u64, transaction: u64) -> Vec<u8> {
-    let mut page = number.to_le_bytes().to_vec();
-    page.extend([4, 0, 0, 0, 0, 0, 0, 0]);
-    let mut meta = Vec::new();
-    for field in [0xED0C_DAED, 2, PAGE_SIZE as u32, 0] {
-        meta.extend(field.to_le_bytes());
-    }
-    for field in [root, 0, 0, 6, transaction] {
-        meta.extend(field.to_le_bytes());
-    }
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(1_099_511_628_211);
-    let sum = meta.iter().fold(14_695_981_039_346_656_037, step);
-    [page, meta, sum.to_le_bytes().to_vec()].concat()
-}
-
-/// Six pages: two metas, the old root, a root, and a branch and a leaf of the log.
-fn bolt_file() -> Vec<u8> {
-    let json = br#"{"Term":3,"Index":7,"Data":"c2V2ZW4=","Type":0}"#;
-    let metadata = leaf(0, &[(b"currentTerm", &3_u64.to_be_bytes(), 0), (b"votedFor", b"n1", 0)]);
-    let inline = |page: &[u8]| [&[0; 16], page].concat();
-    let in_page = |page: u64| [page.to_le_bytes(), [0; 8]].concat();
-    let mut branch = leaf(4, &[(&7_u64.to_be_bytes(), b"", 0)]);
-    branch[8] = 1;
-    branch[16..20].copy_from_slice(&16_u32.to_le_bytes());
-    branch[20..24].copy_from_slice(&8_u32.to_le_bytes());
-    branch[24..32].copy_from_slice(&5_u64.to_le_bytes());
-    let root = leaf(3, &[(b"log", &in_page(4), 1), (b"metadata", &inline(&metadata), 1)]);
-    let log = leaf(5, &[(&7_u64.to_be_bytes(), json, 0)]);
-    let pages = [meta_page(0, 2, 8), meta_page(1, 3, 9), leaf(2, &[]), root, branch, log];
-    let mut file = Vec::new();
-    for (number, page) in pages.iter().enumerate() {
-        file.extend(page);
-        file.resize((number + 1) * PAGE_SIZE, 0);
-    }
-    file
-}
-
-#[test]
-fn the_bolt_file_is_read() {
-    let found = read(&folder(&[("raft.db", &bolt_file())]));
-    let entry = LogEntry { term: 3, index: 7, data: Some(b"seven".into()), kind: 0 };
-    let bolt =
-        Bolt { term: Some(3), voted_for: Some(b"n1".into()), log: vec![entry], snapshot: None };
-    assert_eq!((found.verdict(), found.state.bolt), (Tail::Clean, Some(bolt)), "{:?}", found.files);
-    // The newer meta page is bad: the older one counts, and that is said.
-    let mut file = bolt_file();
-    file[PAGE_SIZE + 20] ^= 1;
-    let found = read(&folder(&[("raft.db", &file)]));
-    assert_eq!((found.verdict(), found.state.bolt), (Tail::Torn, Some(Bolt::default())));
-    file[20] ^= 1;
-    assert_eq!(read(&folder(&[("raft.db", &file)])).state.bolt, None);
-}
-
-#[test]
-fn pages_that_go_in_circles_end() {
-    let mut file = bolt_file();
-    file[4 * PAGE_SIZE + 24..][..8].copy_from_slice(&4_u64.to_le_bytes());
-    let found = read(&folder(&[("raft.db", &file)]));
-    assert_eq!((found.verdict(), found.state.bolt), (Tail::Corrupt, None));
-}
-
 #[test]
 fn every_cut_and_every_flip_has_an_answer() {
     let mut files = write(&State { snapshots: vec![snapshot()], ..example() });
@@ -261,6 +181,8 @@ fn every_cut_and_every_flip_has_an_answer() {
     // Only the two times are not covered.
     let log = flips_of(&KeyVal, &files, FIRST);
     assert_eq!((log.silent, log.harmless), (2 * 64, 0));
+    let bolt = flips_of(&KeyVal, &files, "raft.db");
+    assert_eq!((bolt.detected, bolt.silent, bolt.harmless), (2520, 392, 21664));
     let data = flips_of(&KeyVal, &files, "snapshot-10-2.snap");
     assert_eq!((data.detected, data.total()), (56, 56));
     assert_eq!(
@@ -306,17 +228,6 @@ impl Arbitrary for State {
         };
         let snapshots = (0..u64::arbitrary(g) % 4).map(|index| snapshot(g, index)).collect();
         State { entries: Vec::arbitrary(g), snapshots, bolt: None }
-    }
-}
-
-#[test]
-fn a_bolt_file_of_many_pages() {
-    let entry = |index| LogEntry { term: 1, index, data: Some(vec![index as u8; 40]), kind: 0 };
-    for count in [0, 1, 30, 31, 10_000] {
-        let bolt = Bolt { log: (1..=count).map(entry).collect(), ..Bolt::default() };
-        let file = bolt::encode(&bolt);
-        let found = read(&folder(&[("raft.db", &file)]));
-        assert_eq!((found.verdict(), found.state.bolt), (Tail::Clean, Some(bolt)), "{count}");
     }
 }
 
@@ -378,14 +289,5 @@ quickcheck! {
         let parts: Vec<_> = fronts.zip(parts).map(|(front, part)| [front, part].concat()).collect();
         answers_anything(&KeyVal, &names, &parts);
         true
-    }
-
-    fn any_damage_to_the_bolt_file_has_an_answer(damage: Vec<(u16, u8)>) -> bool {
-        let mut file = bolt_file();
-        for (place, byte) in damage {
-            let place = usize::from(place) % file.len();
-            file[place] = byte;
-        }
-        read(&folder(&[("raft.db", &file)])).files.len() == 1
     }
 }
