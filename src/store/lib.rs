@@ -48,6 +48,10 @@ mod checkpoint_tests;
 #[cfg(test)]
 mod core_tests;
 #[cfg(test)]
+mod journal_tests;
+#[cfg(test)]
+mod kv_tests;
+#[cfg(test)]
 mod payload_tests;
 #[cfg(test)]
 mod reader_tests;

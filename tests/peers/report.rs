@@ -63,7 +63,8 @@ pub(crate) fn tables(results: &Results, plots: bool) -> String {
     let machine = &results.machine;
     let _ = writeln!(
         text,
-        "{} rounds in {:.0} s, {} records, slices of {} ms; {} cores ({}), {} GiB, Linux {}, {}.\n\
+        "{} rounds in {:.0} s, {} records, slices of {} ms;\n\
+         {} cores ({}), {} GiB, Linux {}, {}.\n\
          {} measurements, {} repeated because others had more than 5 % of the processors, {} kept\n\
          all the same.\n",
         results.rounds,

@@ -69,8 +69,9 @@ fn cut<V: View>(log: &ViewLog<V>, state: &mut V) -> Cut<V> {
         offset: a.written as u32,
     });
     let name = Name { kind: Kind::Snapshot, lsn, epoch };
+    let (kept, growth) = (state.cut(), writer.growth);
     let live = state.slots().iter().map(|slot| slot.live).collect();
-    Cut { name, resume, state: state.cut(), live, growth: writer.growth }
+    Cut { name, resume, state: kept, live, growth }
 }
 
 impl<V: View> Engine<V> {

@@ -135,7 +135,7 @@ impl KvStore {
     /// clock that was set back catches up, it stands still.
     pub fn now(&self) -> i64 {
         let clock = self.clock.now().max(0) as u64;
-        self.latest.fetch_max(clock, Ordering::AcqRel).max(clock) as i64
+        self.latest.fetch_max(clock, Ordering::AcqRel).max(clock) as i64 // K5
     }
 
     /// What `key` is set to, if it is there and has not expired.

@@ -1,0 +1,133 @@
+//! The journal: records by position, readers beside writers, cursors and clean-ups.
+
+use crate::error::Error;
+use crate::payload_tests::options;
+use crate::test_disk::TestDisk;
+use crate::{Durability, Journal, KvStore, Lsn, Options, PayloadStore, TestClock};
+use std::sync::Arc;
+
+fn small() -> Options {
+    Options { segment_size: 512, snapshots_kept: 1, ..options(Durability::Fsync) }
+}
+
+fn open(disk: &TestDisk) -> Journal {
+    let journal = Journal::open(disk.vfs(), small()).unwrap();
+    journal.check_invariants();
+    journal
+}
+
+fn record(n: u64) -> Vec<u8> {
+    format!("record {n} {}", "x".repeat(80)).into_bytes()
+}
+
+fn filled(disk: &TestDisk, count: u64) -> Journal {
+    let journal = open(disk);
+    for n in 1..=count {
+        assert_eq!(journal.append(&record(n)).unwrap().lsn, Lsn(n));
+    }
+    journal
+}
+
+fn all(journal: &Journal) -> Vec<(u64, Vec<u8>)> {
+    let mut reader = journal.reader(Lsn(1));
+    std::iter::from_fn(|| reader.next_record().unwrap()).map(|(lsn, b)| (lsn.0, b)).collect()
+}
+
+fn segments(disk: &TestDisk) -> usize {
+    disk.image().keys().filter(|name| name.ends_with(".log")).count()
+}
+
+#[test]
+fn records_are_read_by_position_and_in_order_over_many_segments_and_lives() {
+    let disk = TestDisk::default();
+    let journal = filled(&disk, 20);
+    assert!(segments(&disk) > 4);
+    let expected: Vec<(u64, Vec<u8>)> = (1..=20).map(|n| (n, record(n))).collect();
+    assert_eq!(all(&journal), expected);
+    for n in (1..=20).rev() {
+        assert_eq!(journal.read(Lsn(n)).unwrap(), Some(record(n)));
+    }
+    assert_eq!((journal.read(Lsn(21)).unwrap(), journal.read(Lsn(0)).unwrap()), (None, None));
+    drop(journal);
+    // J1: the last record is copied, and moves to a segment of the new life.
+    let journal = open(&disk);
+    assert_eq!((journal.report().copied, all(&journal)), (1, expected));
+    assert_eq!(journal.read(Lsn(20)).unwrap(), Some(record(20)));
+    assert_eq!((journal.first(), journal.last()), (Lsn(1), Lsn(20)));
+}
+
+#[test]
+fn a_reader_meets_what_is_appended_after_it_was_made() {
+    let disk = TestDisk::default();
+    let journal = open(&disk);
+    let mut reader = journal.reader(Lsn(1));
+    for n in 1..=20 {
+        assert_eq!(reader.next_record().unwrap(), None, "nothing yet");
+        journal.append(&record(n)).unwrap();
+        assert_eq!(reader.next_record().unwrap(), Some((Lsn(n), record(n))));
+        assert_eq!(reader.position(), Lsn(n + 1));
+    }
+}
+
+#[test]
+fn j2_a_clean_up_removes_what_every_cursor_has_passed_and_no_more() {
+    let disk = TestDisk::default();
+    let journal = filled(&disk, 20);
+    let before = segments(&disk);
+    journal.clean_up().unwrap();
+    assert_eq!((segments(&disk), all(&journal).len()), (before, 20), "nobody said what was read");
+    journal.set_cursor("slow", Lsn(9)).unwrap();
+    journal.set_cursor("fast", Lsn(19)).unwrap();
+    journal.clean_up().unwrap();
+    let first = journal.first();
+    assert!(first > Lsn(1) && first <= Lsn(9), "J2: {first}");
+    assert!(segments(&disk) < before);
+    let kept: Vec<u64> = all(&journal).into_iter().map(|(lsn, _)| lsn).collect();
+    assert_eq!(kept, (first.0..=20).collect::<Vec<u64>>(), "the reader goes on with the first");
+    assert_eq!(journal.read(Lsn(1)).unwrap(), None);
+    drop(journal);
+    let journal = open(&disk);
+    assert_eq!(journal.cursors(), [("fast".into(), Lsn(19)), ("slow".into(), Lsn(9))].into());
+    assert_eq!((journal.first(), all(&journal).len() as u64), (first, 21 - first.0));
+    journal.remove_cursor("slow").unwrap();
+    journal.clean_up().unwrap();
+    assert!(journal.first() > Lsn(9) && journal.first() <= Lsn(19), "{}", journal.first());
+    journal.check_invariants();
+}
+
+#[test]
+fn records_are_found_by_marks_in_large_segments() {
+    let disk = TestDisk::default();
+    let journal = Journal::open(disk.vfs(), options(Durability::None)).unwrap().hashing();
+    for n in 1..=2000 {
+        journal.append(&record(n)).unwrap();
+    }
+    assert_eq!(journal.read(Lsn(2000)).unwrap(), Some(record(2000)), "from the buffer");
+    journal.flush().unwrap();
+    journal.clean_up().unwrap();
+    drop(journal);
+    let journal = Journal::open(disk.vfs(), options(Durability::None)).unwrap();
+    disk.reads();
+    for n in [1, 777, 1500, 2000] {
+        assert_eq!(journal.read(Lsn(n)).unwrap(), Some(record(n)));
+    }
+    let reads = disk.reads();
+    assert!(reads < 40, "16 KiB are scanned at most, not 200: {reads}");
+}
+
+#[test]
+fn each_directory_is_opened_as_what_it_is() {
+    let disk = TestDisk::default();
+    filled(&disk, 1);
+    let image = disk.image();
+    let payload = PayloadStore::open(disk.vfs(), small()).unwrap_err();
+    let clock = Arc::new(TestClock::new(0));
+    let kv = KvStore::open(disk.vfs(), small(), clock).unwrap_err();
+    for (error, wanted) in [(payload, "a payload store"), (kv, "a key-value store")] {
+        let Error::OtherView { expected, actual, .. } = error else { panic!("{error}") };
+        assert_eq!((expected, actual), (wanted, "a journal"));
+    }
+    assert_eq!(disk.image(), image, "nothing was changed");
+    let long = open(&disk).set_cursor(&"x".repeat(257), Lsn(1)).unwrap_err();
+    assert!(matches!(long, Error::TooLarge { size: 257, limit: 256, .. }), "{long}");
+}
