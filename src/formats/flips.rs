@@ -5,8 +5,10 @@ use crate::{Codec, Files, Tail};
 /// How many bits of some files have which effect when they are flipped, one at a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flips {
-    /// The reader says that something is wrong.
-    pub detected: u64,
+    /// The reader says that something is wrong: corrupt.
+    pub corrupt: u64,
+    /// The reader says that a crash may have left it unfinished: torn.
+    pub torn: u64,
     /// The reader says that all is well, and shows something else.
     pub silent: u64,
     /// The reader says that all is well, and shows the same: nobody reads that bit.
@@ -16,14 +18,19 @@ pub struct Flips {
 impl Flips {
     /// All bits.
     pub fn total(self) -> u64 {
-        let Flips { detected, silent, harmless } = self;
-        detected + silent + harmless
+        self.detected() + self.silent + self.harmless
+    }
+
+    /// All that the reader says something about.
+    pub fn detected(self) -> u64 {
+        self.corrupt + self.torn
     }
 }
 
 impl std::ops::AddAssign for Flips {
     fn add_assign(&mut self, other: Flips) {
-        self.detected += other.detected;
+        self.corrupt += other.corrupt;
+        self.torn += other.torn;
         self.silent += other.silent;
         self.harmless += other.harmless;
     }
@@ -57,7 +64,8 @@ pub fn flips_of(codec: &dyn Codec, files: &Files, path: &str) -> Flips {
         let found = codec.examine(&flipped, None);
         let same = (&found.state, &found.more) == (&right.state, &right.more);
         match (found.verdict(), same) {
-            (Tail::Torn | Tail::Corrupt, _) => flips.detected += 1,
+            (Tail::Corrupt, _) => flips.corrupt += 1,
+            (Tail::Torn, _) => flips.torn += 1,
             (Tail::Clean, false) => flips.silent += 1,
             (Tail::Clean, true) => flips.harmless += 1,
         }

@@ -5,6 +5,7 @@ mod conformance;
 mod damage;
 mod determinism;
 mod faults;
+mod flips;
 mod formats;
 mod golden;
 mod inspect;

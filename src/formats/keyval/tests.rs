@@ -182,9 +182,9 @@ fn every_cut_and_every_flip_has_an_answer() {
     let log = flips_of(&KeyVal, &files, FIRST);
     assert_eq!((log.silent, log.harmless), (2 * 64, 0));
     let bolt = flips_of(&KeyVal, &files, "raft.db");
-    assert_eq!((bolt.detected, bolt.silent, bolt.harmless), (2520, 392, 21664));
+    assert_eq!((bolt.detected(), bolt.silent, bolt.harmless), (2520, 392, 21664));
     let data = flips_of(&KeyVal, &files, "snapshot-10-2.snap");
-    assert_eq!((data.detected, data.total()), (56, 56));
+    assert_eq!((data.detected(), data.total()), (56, 56));
     assert_eq!(
         flips(&KeyVal, &files).total(),
         8 * files.iter().map(|f| f.1.len()).sum::<usize>() as u64
