@@ -18,7 +18,7 @@ pub use op::{Op, Ttl};
 pub use read::read;
 pub use snapshot::{SHARDS, shard_of};
 pub use value::Value;
-pub use write::{Form, write};
+pub use write::{Form, Misfit, fits, write};
 
 use crate::{Codec, Examined, Files, Likeness};
 use serde_json::{Map, Value as Json, json};

@@ -314,6 +314,27 @@ fn what_the_original_cannot_read_of_a_snapshot_is_in_the_log() {
     }
 }
 
+#[test]
+fn what_the_original_cannot_read_does_not_fit() {
+    let of = |key: String, bytes: usize, expires: Option<i64>| {
+        let entry = Entry { value: Value::Bytes(vec![0; bytes]), expires, version: 1, lock: false };
+        State { at: NOW, entries: [(key, entry)].into() }
+    };
+    let (short, long) = ("k".repeat(256), "k".repeat(257));
+    assert_eq!(fits(&of(short, 0, None), Form::Both), Ok(()));
+    assert_eq!(fits(&of(long.clone(), 0, None), Form::Both), Err(Misfit::Key(long)));
+    assert_eq!(fits(&of(String::new(), 0, None), Form::Log), Err(Misfit::Key(String::new())));
+    // When, operation, variant, key, kind, value, no time to live, checksum.
+    let around = 8 + 1 + 4 + (8 + 1) + 4 + 8 + 1 + 4;
+    let most = (10 << 20) - around;
+    assert_eq!(fits(&of("k".into(), most, None), Form::Log), Ok(()));
+    let large = of("k".into(), most + 1, None);
+    let misfit = Misfit::Record("k".into(), (10 << 20) + 1);
+    assert_eq!(fits(&large, Form::Log), Err(misfit));
+    assert_eq!(fits(&large, Form::Both), Ok(()));
+    assert!(fits(&of("k".into(), most, Some(NOW + 1)), Form::Both).is_err());
+}
+
 impl Arbitrary for Value {
     fn arbitrary(g: &mut Gen) -> Value {
         let inner = |g: &mut Gen| Value::arbitrary(&mut Gen::new(g.size() / 3));

@@ -4,6 +4,7 @@ use super::op::{Op, Ttl};
 use super::value::Value;
 use super::{Entry, State, snapshot, wal};
 use crate::Files;
+use std::fmt;
 
 /// How a state is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,7 +33,7 @@ impl Form {
 
 const SECOND: i64 = 1_000_000_000;
 
-/// The files of a state.
+/// The files of a state; whether the original can read all of it, [`fits`] says.
 ///
 /// ```
 /// use highwater_formats::bridge::{Entry, Form, State, Value, read, write};
@@ -65,6 +66,51 @@ pub fn write(state: &State, form: Form) -> Files {
     }
     files.put("wal-current.log", log);
     files
+}
+
+/// Why the original could not read a state that is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Misfit {
+    /// This key is empty or has more than 256 bytes.
+    Key(String),
+    /// The record of this key has so many bytes: in a log it reads no more than 10 MiB.
+    Record(String, usize),
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Misfit::Key(key) => write!(f, "a key has 1 to 256 bytes, {key:?} has {}", key.len()),
+            Misfit::Record(key, size) => {
+                write!(f, "the record of {key:?} has {size} bytes, more than {RECORD_MAX}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Misfit {}
+
+/// A record's length that the original does not read on.
+const RECORD_MAX: usize = 10 << 20;
+
+/// Whether the original can read all of a state that is written.
+///
+/// # Errors
+/// The first key that it cannot.
+pub fn fits(state: &State, form: Form) -> Result<(), Misfit> {
+    for (key, entry) in &state.entries {
+        if !(1..=256).contains(&key.len()) {
+            return Err(Misfit::Key(key.clone()));
+        }
+        if !form.in_snapshot(entry) {
+            let mut record = Vec::new();
+            wal::put_record(&mut record, state.at, &set(key, entry, state.at));
+            if record.len() - 4 > RECORD_MAX {
+                return Err(Misfit::Record(key.clone(), record.len() - 4));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The operation that makes an entry at `now`.

@@ -16,7 +16,7 @@ mod write;
 
 pub use bolt::Bolt;
 pub use json::{LogEntry, SnapshotMeta};
-pub use node::Node;
+pub use node::{Misfit, Node};
 pub use read::read;
 pub use snapshot::Snapshot;
 pub use wal::Entry;

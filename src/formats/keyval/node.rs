@@ -2,6 +2,7 @@
 
 use super::{Bolt, Entry, LOG, LogEntry, METADATA, SNAPSHOT, Snapshot, SnapshotMeta, State};
 use serde_json::json;
+use std::fmt;
 
 /// A node's storage: term, vote, log and snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,7 +49,45 @@ fn log_entry(entry: &Entry) -> LogEntry {
     json.unwrap_or_else(|| LogEntry { term, index, data: Some(data.clone()), kind: 0 })
 }
 
+/// Why the original would not start from a node's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misfit {
+    /// The log has an entry with the second index where the first is due: it begins at 1 and has no
+    /// gaps, whatever a snapshot covers.
+    Index(u64, u64),
+    /// The snapshot is of index 0 or has no data.
+    Snapshot,
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Misfit::Index(due, found) => write!(f, "entry {found} where {due} is due in the log"),
+            Misfit::Snapshot => f.write_str("a snapshot has an index above 0, and data"),
+        }
+    }
+}
+
+impl std::error::Error for Misfit {}
+
 impl Node {
+    /// Whether the original starts from the files of [`Node::to_state`].
+    ///
+    /// # Errors
+    /// What it would refuse.
+    pub fn fits(&self) -> Result<(), Misfit> {
+        let mut due = (1..).zip(&self.log);
+        if let Some((due, found)) = due.find(|(due, entry)| *due != entry.index) {
+            return Err(Misfit::Index(due, found.index));
+        }
+        match &self.snapshot {
+            Some(Snapshot { meta, data }) if meta.index == 0 || data.is_empty() => {
+                Err(Misfit::Snapshot)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// All that the original keeps of a node: `raft.db`, the same in the log, the snapshot. The log
     /// says that it was appended at `seconds` since 1970.
     pub fn to_state(&self, seconds: i64) -> State {

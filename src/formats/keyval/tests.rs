@@ -248,6 +248,23 @@ fn the_log_can_stand_in_for_the_bolt_file() {
     assert_eq!(plain.node().log, [entry_of(7, 3, b"seven")]);
 }
 
+#[test]
+fn what_the_original_does_not_start_from_does_not_fit() {
+    let of = |indices: &[u64], snapshot| Node {
+        log: indices.iter().map(|index| entry_of(*index, 1, b"x")).collect(),
+        snapshot,
+        ..Node::default()
+    };
+    assert_eq!(of(&[1, 2, 3], Some(snapshot())).fits(), Ok(()));
+    assert_eq!(of(&[], None).fits(), Ok(()));
+    assert_eq!(of(&[2, 3], None).fits(), Err(Misfit::Index(1, 2)));
+    assert_eq!(of(&[1, 3], None).fits(), Err(Misfit::Index(2, 3)));
+    let at =
+        |index, data: &[u8]| Some(Snapshot::new(index, 1, "2023-11-14T22:13:20Z", data.into()));
+    assert_eq!(of(&[], at(0, b"x")).fits(), Err(Misfit::Snapshot));
+    assert_eq!(of(&[], at(1, b"")).fits(), Err(Misfit::Snapshot));
+}
+
 fn entry_of(index: u64, term: u64, data: &[u8]) -> LogEntry {
     LogEntry { term, index, data: Some(data.into()), kind: 0 }
 }
