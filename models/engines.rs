@@ -1,8 +1,9 @@
-//! What can be run by name: the store, and the museum.
+//! What can be run by name: the store, the museum, and the seeds on trial.
 
 use crate::museum::{PIECES, Piece};
 use crate::outcome::{lines, run, run_threads, walk_twice};
 use crate::payload::{GOES_ON, POISONED};
+use crate::seeds::{Trial, trials};
 use crate::threads::{Plan, Schedule, Scheduled, Scores, store};
 use crate::{Case, Outcome, PayloadSubject, Task, Token, Walks};
 use highwater::Row;
@@ -24,9 +25,10 @@ pub struct Job {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Payload,
-    Museum {
-        piece: &'static Piece,
-        twin: bool,
+    /// A small engine on a workload of its own.
+    Easy {
+        subject: fn() -> Easy,
+        card: Card,
     },
     /// The store among threads.
     StoreThreads,
@@ -35,6 +37,22 @@ enum Kind {
         subject: fn() -> Scheduled,
         twin: bool,
     },
+}
+
+/// What a small engine is judged by.
+#[derive(Clone, Copy, Debug)]
+enum Card {
+    Piece { piece: &'static Piece, twin: bool },
+    Trial(&'static Trial),
+}
+
+impl Card {
+    fn campaign(self) -> Campaign {
+        match self {
+            Card::Piece { piece, twin } => piece.campaign(twin),
+            Card::Trial(trial) => trial.campaign(),
+        }
+    }
 }
 
 /// A subject that an engine is made of.
@@ -80,7 +98,13 @@ static ENGINES: LazyLock<Vec<Engine>> = LazyLock::new(|| {
         ..payload.clone()
     };
     let museum = PIECES.iter().flat_map(|piece| [false, true].map(|twin| exhibit(piece, twin)));
-    [payload, threads].into_iter().chain(museum).collect()
+    let seeds = trials().iter().flat_map(|trial| {
+        [Some(trial.engine), trial.twin]
+            .into_iter()
+            .zip([false, true])
+            .filter_map(|(subject, twin)| Some(on_trial(trial, subject?, twin)))
+    });
+    [payload, threads].into_iter().chain(museum).chain(seeds).collect()
 });
 
 fn exhibit(piece: &'static Piece, twin: bool) -> Engine {
@@ -93,9 +117,29 @@ fn exhibit(piece: &'static Piece, twin: bool) -> Engine {
         bug: Some(piece.bug),
         models: piece.shows,
         kind: match piece.threads {
-            None => Kind::Museum { piece, twin },
+            None => {
+                let subject = if twin { piece.twin } else { piece.engine };
+                Kind::Easy { subject, card: Card::Piece { piece, twin } }
+            }
             Some(both) => Kind::Threads { piece, subject: both[usize::from(twin)], twin },
         },
+    }
+}
+
+fn on_trial(trial: &'static Trial, subject: fn() -> Easy, twin: bool) -> Engine {
+    let rule = trial.rule.filter(|_| !twin);
+    Engine {
+        name: format!("seeds/{}{}", trial.name, if twin { "/twin" } else { "" }),
+        about: if twin { "the same, mended" } else { trial.about },
+        expected: match rule {
+            None => Verdict::Held,
+            Some(_) if trial.broken => Verdict::Broken,
+            Some(_) => Verdict::Violated,
+        },
+        rule,
+        bug: None,
+        models: trial.shows,
+        kind: Kind::Easy { subject, card: Card::Trial(trial) },
     }
 }
 
@@ -136,16 +180,15 @@ impl Engine {
     pub fn campaign(&self) -> Campaign {
         match self.kind {
             Kind::Payload | Kind::StoreThreads => Campaign::default(),
-            Kind::Museum { piece, twin } | Kind::Threads { piece, twin, .. } => {
-                piece.campaign(twin)
-            }
+            Kind::Easy { card, .. } => card.campaign(),
+            Kind::Threads { piece, twin, .. } => piece.campaign(twin),
         }
     }
 
     /// Under which schedules it is judged, if its callers are several threads.
     pub fn plan(&self) -> Plan {
         match self.kind {
-            Kind::Payload | Kind::Museum { .. } => Plan::default(),
+            Kind::Payload | Kind::Easy { .. } => Plan::default(),
             Kind::StoreThreads => store::plan(),
             Kind::Threads { piece, .. } => piece.plan(),
         }
@@ -170,7 +213,7 @@ impl Engine {
     pub fn reaches(&self) -> Vec<&'static str> {
         match self.kind {
             Kind::Payload => payload_reaches(),
-            Kind::Museum { .. } | Kind::StoreThreads | Kind::Threads { .. } => Vec::new(),
+            Kind::Easy { .. } | Kind::StoreThreads | Kind::Threads { .. } => Vec::new(),
         }
     }
 
@@ -193,12 +236,9 @@ impl Engine {
                     (Task::Store(subject.case().clone()), lines(ops))
                 })
             }
-            Kind::Museum { piece, twin } => {
-                let subject = exhibited(piece, twin);
-                run(&self.name, job, &subject, stage, |subject| {
-                    (Task::Piece(subject.kept().to_vec()), lines(subject.acts()))
-                })
-            }
+            Kind::Easy { subject, .. } => run(&self.name, job, &subject(), stage, |subject| {
+                (Task::Piece(subject.kept().to_vec()), lines(subject.acts()))
+            }),
             Kind::StoreThreads => run_threads(&self.name, job, &store::store(), stage),
             Kind::Threads { subject, .. } => run_threads(&self.name, job, &subject(), stage),
         }
@@ -207,7 +247,7 @@ impl Engine {
     pub(crate) fn exhibit(&self) -> Exhibit {
         match self.kind {
             Kind::Payload => Exhibit::Store,
-            Kind::Museum { piece, twin } => Exhibit::Piece(exhibited(piece, twin)),
+            Kind::Easy { subject, .. } => Exhibit::Piece(subject()),
             Kind::StoreThreads => Exhibit::Threads(store::store()),
             Kind::Threads { subject, .. } => Exhibit::Threads(subject()),
         }
@@ -217,7 +257,7 @@ impl Engine {
     pub fn workload(&self) -> Vec<String> {
         match self.kind {
             Kind::Payload => Vec::new(),
-            Kind::Museum { piece, twin } => lines(exhibited(piece, twin).acts()),
+            Kind::Easy { subject, .. } => lines(subject().acts()),
             Kind::StoreThreads => store::store().program().lines(),
             Kind::Threads { subject, .. } => subject().program().lines(),
         }
@@ -234,8 +274,8 @@ impl Engine {
                 let subject = PayloadSubject::new(case.clone());
                 Ok(walk_twice(&subject, token, lines(case.workload.ops())))
             }
-            (Kind::Museum { piece, twin }, Task::Piece(kept)) => {
-                let subject = exhibited(piece, twin);
+            (Kind::Easy { subject, .. }, Task::Piece(kept)) => {
+                let subject = subject();
                 self.has(kept, subject.acts().len())?;
                 let subject = subject.keeping(kept);
                 Ok(walk_twice(&subject, token, lines(subject.acts())))
@@ -276,10 +316,6 @@ impl Engine {
             false => Err(format!("the token's workload: {} has {count} operations", self.name)),
         }
     }
-}
-
-fn exhibited(piece: &Piece, twin: bool) -> Easy {
-    if twin { (piece.twin)() } else { (piece.engine)() }
 }
 
 /// The recovery table but for the two rows that only damage leads to, and what a failed sync leads

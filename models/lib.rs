@@ -24,6 +24,7 @@ pub mod museum;
 pub mod op;
 mod outcome;
 mod payload;
+pub mod seeds;
 pub mod setup;
 pub mod stack;
 mod text;

@@ -5,7 +5,7 @@
 //! card. All of them stand on the `kit`, which is correct.
 
 mod catalogue;
-mod kit;
+pub(crate) mod kit;
 pub mod matrix;
 mod open;
 mod piece;
@@ -90,6 +90,7 @@ mod vis_2;
 pub use catalogue::{CLASSES, Entry, catalogue};
 pub use open::{OPEN, Open};
 pub use piece::Piece;
+pub(crate) use piece::{EVERYWHERE, UNORDERED};
 
 /// The pieces, in the order of the catalogue.
 pub const PIECES: &[Piece] = &[
