@@ -3,6 +3,7 @@
 
 mod judge;
 mod matrix;
+mod page;
 
 use highwater_models::museum::PIECES;
 use judge::judge;

@@ -2,12 +2,12 @@
 //!
 //! After a change: `UPDATE_DOCS=1 cargo test -p highwater-models --test museum track_record`.
 
+use crate::page::{self, letters, root};
 use highwater_models::museum::matrix::{Ability, model_of, needs};
 use highwater_models::museum::{CLASSES, Entry, OPEN, PIECES, Piece, catalogue};
 use highwater_models::{Job, engine};
-use highwater_sim::{Campaign, Model, Settings, Verdict};
+use highwater_sim::{Campaign, Settings, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -60,16 +60,8 @@ fn the_track_record_is_what_the_matrix_says() {
         let users = rows.values().filter(|row| row.needs.contains(&ability)).count();
         assert!(users > 0, "no bug needs {}: what is it for?", ability.name());
     }
-    let page = root().join("docs/track-record.md");
-    let old = std::fs::read_to_string(&page).expect("the page is there");
-    let new = between(&between(&old, "matrix", &matrix(&rows)), "open bugs", &open_bugs());
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&page, &new).expect("the page can be written");
-    } else {
-        let differ = old.lines().zip(new.lines()).find(|(old, new)| old != new);
-        let how = "run it again with UPDATE_DOCS=1";
-        assert!(old == new, "docs/track-record.md is not what the museum says: {how}\n{differ:#?}");
-    }
+    let parts = [("matrix", matrix(&rows)), ("open bugs", open_bugs())];
+    page::is_up_to_date("track-record.md", &parts);
 }
 
 #[test]
@@ -89,18 +81,6 @@ fn the_catalogue_is_whole() {
     let headings = text.lines().filter_map(|line| line.strip_prefix("### "));
     let ids: Vec<&str> = headings.filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(bugs, ids);
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// `page` with `text` between the two marks of that name.
-fn between(page: &str, name: &str, text: &str) -> String {
-    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n"));
-    let (before, rest) = page.split_once(&begin).expect("the page has the mark");
-    let (_, after) = rest.split_once(&end).expect("the page has the mark of the end");
-    format!("{before}{begin}{text}{end}{after}")
 }
 
 /// The pieces, class by class.
@@ -133,7 +113,7 @@ fn line(piece: &Piece, row: &Row) -> String {
     let rule = rule.split(' ').next().unwrap_or_default();
     let what = linked(piece.title, piece.source);
     let mut line = format!("| {} | {what}; {} | {rule} |", piece.bug, origin(piece));
-    line += &format!(" {} |", shows(piece));
+    line += &format!(" {} |", letters(piece.shows));
     for ability in Ability::ALL {
         line += match row.needs.contains(&ability) {
             true => " ● |",
@@ -145,24 +125,6 @@ fn line(piece: &Piece, row: &Row) -> String {
 
 fn linked(title: &str, source: &str) -> String {
     if source.starts_with("https://") { format!("[{title}]({source})") } else { title.into() }
-}
-
-/// The models under which a piece shows, as the page abbreviates them.
-fn shows(piece: &Piece) -> String {
-    if piece.shows == Model::ALL {
-        return "all".into();
-    }
-    let letter = |model: &Model| match model {
-        Model::Posix => "P",
-        Model::Ext4Writeback => "W",
-        Model::Ext4Ordered => "O",
-        Model::Ext4Journal => "J",
-        Model::Xfs => "X",
-        Model::Btrfs => "B",
-        Model::Strict => "S",
-        other => panic!("{other} has no letter yet"),
-    };
-    piece.shows.iter().map(letter).collect()
 }
 
 /// Project and year, which each piece's file begins with: `//! etcd (2018). …`.
