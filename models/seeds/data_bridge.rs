@@ -39,8 +39,13 @@ const SECONDS: u32 = 1 << 7;
 const TIMES: u32 = 1 << 8;
 /// A snapshot says when a key expires (and not that time mirrored at its own).
 const EXPIRES: u32 = 1 << 9;
+/// A bad header with an intact entry behind it is damage: the file is not skipped.
+const ADMITS: u32 = 1 << 10;
 /// Everything above.
-const ALL: u32 = (1 << 10) - 1;
+const ALL: u32 = (1 << 11) - 1;
+/// For workloads that write more than one entry between two syncs: an intact entry says nothing of
+/// those before it.
+const LAX: u32 = ALL ^ REFUSES ^ ADMITS;
 
 const CURRENT: &str = "wal-current.log";
 const NEXT: &str = "wal-current-new.log";
@@ -84,7 +89,7 @@ impl<const MENDED: u32> Engine<MENDED> {
     fn entries(file: &dyn File, position: u64) -> io::Result<(Vec<Entry>, u64)> {
         let mut entries = Vec::new();
         let Ok(mut reader) = entry::entries(file) else {
-            return match Self::mends(REFUSES) && Entry::is_behind(file, 0)? {
+            return match Self::mends(ADMITS) && Entry::is_behind(file, 0)? {
                 true => Err(damaged("a bad header with an intact entry behind it")),
                 false => Ok((entries, 0)),
             };
@@ -213,8 +218,9 @@ impl<const MENDED: u32> Kv for Engine<MENDED> {
             let at = if Self::mends(TIMES) { entry.timestamp / SECOND } else { now };
             entry.op.apply(&mut items, at);
         }
+        let is_new = !logs(&disk)?.iter().any(|name| name == CURRENT);
         let log = Self::current(&disk, now)?;
-        if Self::mends(CUTS) {
+        if Self::mends(CUTS) && !is_new {
             cut(&*log.file, end.max(entry::HEADER))?;
         }
         if Self::mends(NAMES) {

@@ -16,7 +16,7 @@ pub(super) use cards::TRIALS;
 use super::kit::{Appender, Reader, apply, cut, is_torn, payload};
 use crate::museum::kit::{Disk, State, damaged};
 use highwater_sim::Kv;
-use highwater_vfs::OpenMode;
+use highwater_vfs::{File, OpenMode};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -33,10 +33,17 @@ const MARKS: u32 = 1 << 3;
 const KEEPS: u32 = 1 << 4;
 /// Truncation syncs what is in its buffer before it reads.
 const FLUSHES: u32 = 1 << 5;
-/// A size that does not agree with the length inside is no record's.
+/// A size that does not agree with the length inside is no record's: nothing is left over.
 const AGREES: u32 = 1 << 6;
+/// What is no record, with an intact one behind it, is damage: nothing is cut off.
+const REFUSES: u32 = 1 << 7;
+/// A size or a length that no record can have is no record's.
+const BOUNDS: u32 = 1 << 8;
 /// Everything above.
-const ALL: u32 = (1 << 7) - 1;
+const ALL: u32 = (1 << 9) - 1;
+/// For workloads that write more than one record between two syncs: an intact record says nothing
+/// of those before it.
+const LAX: u32 = ALL ^ REFUSES;
 
 /// A segment is full with so many bytes. (64 MiB.)
 const SEGMENT: u64 = 700;
@@ -74,15 +81,18 @@ impl Entry {
     }
 
     /// The record at the reader's place. What has no room in its size is a panic, as there.
-    fn read(reader: &mut Reader<'_>, agrees: bool) -> io::Result<Entry> {
+    fn read(reader: &mut Reader<'_>, mended: u32) -> io::Result<Entry> {
         let size = u32::from_be_bytes(reader.array()?);
-        if agrees && size < FIXED {
+        if mended & BOUNDS != 0 && size < FIXED {
             return Err(damaged("a size that no record has"));
         }
         let body = reader.take(size.into())?;
         let field = |at: usize| u64::from_be_bytes(body[at..at + 8].try_into().expect("eight"));
         let len = u32::from_be_bytes(body[25..29].try_into().expect("four"));
-        if agrees && len.checked_add(FIXED) != Some(size) {
+        if mended & BOUNDS != 0 && len > size - FIXED {
+            return Err(damaged("a length that the record has no room for"));
+        }
+        if mended & AGREES != 0 && len + FIXED != size {
             return Err(damaged("a size that does not agree with the length inside"));
         }
         let end = 29 + len as usize;
@@ -151,7 +161,7 @@ impl<const MENDED: u32> Wal<MENDED> {
             let file = disk.open(segments::name(number).as_ref(), OpenMode::Read)?;
             let mut reader = Reader::new(&*file, 0)?;
             while !reader.is_at_end() {
-                match Entry::read(&mut reader, Self::mends(AGREES)) {
+                match Entry::read(&mut reader, MENDED) {
                     Ok(entry) if entry.kind == MORE => batch.push(entry),
                     Ok(entry) => {
                         if entry.kind == BASE {
@@ -167,20 +177,33 @@ impl<const MENDED: u32> Wal<MENDED> {
         Ok(entries)
     }
 
-    /// Cuts off what a crash left at the end of the last segment.
+    /// Cuts off what a crash left at the end of the last segment, if there is one.
     fn cut_last(disk: &Disk) -> io::Result<()> {
         let Some(last) = segments::numbers(disk)?.pop() else { return Ok(()) };
         let file = disk.open(segments::name(last).as_ref(), OpenMode::Write)?;
         let (mut reader, mut whole) = (Reader::new(&*file, 0)?, 0);
         while !reader.is_at_end() {
-            match Entry::read(&mut reader, true) {
+            match Entry::read(&mut reader, MENDED) {
                 Ok(entry) if entry.kind == MORE => {}
                 Ok(_) => whole = reader.at,
-                Err(error) if is_torn(&error) => break,
-                Err(error) => return Err(error),
+                Err(error) if !is_torn(&error) || Self::is_damage(&*file, whole)? => {
+                    return Err(error);
+                }
+                Err(_) => break,
             }
         }
         cut(&*file, whole)
+    }
+
+    /// Whether what stands at `at` was durable once.
+    fn is_damage(file: &dyn File, at: u64) -> io::Result<bool> {
+        let intact = |at| Reader::new(file, at).map(|mut r| Entry::read(&mut r, ALL).is_ok());
+        let behind = |found, at| Ok(found || intact(at)?);
+        if Self::mends(REFUSES) {
+            (at + 1..file.size()?).try_fold(false, behind)
+        } else {
+            Ok(false)
+        }
     }
 
     /// `Truncate`: keeps the records up to `index`. All segments are removed, and what is kept is

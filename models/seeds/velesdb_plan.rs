@@ -16,6 +16,7 @@ use highwater_sim::Kv;
 use highwater_vfs::File;
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 
 /// Acknowledged is synced, and so is the name; what is found is synced before it is shown.
 const SYNCS: u32 = 1;
@@ -116,6 +117,7 @@ impl<const MENDED: u32> Plan<MENDED> {
 
 impl<const MENDED: u32> Kv for Plan<MENDED> {
     fn open(disk: Disk) -> io::Result<Self> {
+        let is_new = disk.list(Path::new(""))?.is_empty();
         let file = open_or_create(&disk, "payloads.log")?;
         let mut index = Index::new();
         let (mut reader, mut end) = (Reader::new(&*file, 0)?, 0);
@@ -130,7 +132,7 @@ impl<const MENDED: u32> Kv for Plan<MENDED> {
             }
             end = reader.at;
         }
-        if Self::mends(STOPS) {
+        if Self::mends(STOPS) && !is_new {
             cut(&*file, end)?;
         }
         if Self::mends(SYNCS) {

@@ -14,7 +14,7 @@ const BOLT: &str = "raft.db";
 
 pub(super) struct Persistence {
     disk: Disk,
-    wal: Wal<{ super::ALL }>,
+    wal: Wal<{ super::LAX }>,
     state: State,
 }
 
