@@ -201,7 +201,7 @@ pub(in crate::seeds) const TRIALS: &[Trial] = &[
         ops: 3,
         engine: || subject::<{ LAX ^ STAMPS }>(rotate_then_snapshot()),
         twin: Some(|| subject::<LAX>(rotate_then_snapshot())),
-        native: "as above",
+        native: "a snapshot stands for an LSN; and the log holds the sum, not what was added",
         ..Trial::PLAIN
     },
     Trial {
@@ -239,7 +239,7 @@ pub(in crate::seeds) const TRIALS: &[Trial] = &[
         ops: 3,
         engine: || subject::<{ ALL ^ TIMES }>(expired()),
         twin: Some(|| subject::<ALL>(expired())),
-        native: "the payload store has no expiry; an import takes the entry's own time",
+        native: "the log holds the time at which a key expires; replaying asks no clock",
         ..Trial::PLAIN
     },
     Trial {
@@ -251,7 +251,7 @@ pub(in crate::seeds) const TRIALS: &[Trial] = &[
         ops: 2,
         engine: || subject::<{ ALL ^ TIMES }>(leases()),
         twin: Some(|| subject::<ALL>(leases())),
-        native: "as above",
+        native: "the log holds who got the lock, and until when: what callers were told",
         ..Trial::PLAIN
     },
     Trial {
@@ -263,7 +263,7 @@ pub(in crate::seeds) const TRIALS: &[Trial] = &[
         ops: 2,
         engine: || subject::<{ ALL ^ EXPIRES }>(vec![set(), Act::Checkpoint]),
         twin: Some(|| subject::<ALL>(vec![set(), Act::Checkpoint])),
-        native: "as above; an import mirrors it back",
+        native: "the same time in the log and in the snapshot; an import mirrors it back",
         ..Trial::PLAIN
     },
     Trial {

@@ -211,7 +211,7 @@ pub(in crate::seeds) const TRIALS: &[Trial] = &[
         needs: Some(Failure::Sync(FailedSync::KeepNew)),
         ops: 2,
         engine: || subject::<{ ALL ^ LATCHES }>(puts()),
-        native: "as above; and what no statement covers is copied before it is shown",
+        native: "after an error nothing more is acknowledged; what nothing proves is copied",
         ..Trial::PLAIN
     },
     Trial {
