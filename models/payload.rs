@@ -144,7 +144,7 @@ impl PayloadSubject {
         match self.options.durability {
             Durability::Fsync => Level::Durable,
             Durability::FlushOnly => Level::Flushed,
-            Durability::None => Level::Buffered,
+            Durability::None | Durability::Interval(_) => Level::Buffered,
         }
     }
 

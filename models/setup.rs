@@ -4,6 +4,7 @@ use crate::Workload;
 use highwater::{Durability, Options};
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// The options of the store that matter to an exploration.
 ///
@@ -59,10 +60,11 @@ impl Setup {
     }
 }
 
-const DURABILITIES: [(Durability, &str); 3] = [
+const DURABILITIES: [(Durability, &str); 4] = [
     (Durability::Fsync, "fsync"),
     (Durability::FlushOnly, "flush-only"),
     (Durability::None, "none"),
+    (Durability::Interval(Duration::from_millis(100)), "interval"),
 ];
 
 /// Reads a durability mode.
@@ -78,8 +80,8 @@ const DURABILITIES: [(Durability, &str); 3] = [
 /// ```
 pub fn durability(text: &str) -> Result<Durability, String> {
     let found = DURABILITIES.into_iter().find(|(_, name)| *name == text);
-    let (mode, _) =
-        found.ok_or_else(|| format!("no durability {text:?}: fsync, flush-only or none"))?;
+    let (mode, _) = found
+        .ok_or_else(|| format!("no durability {text:?}: fsync, flush-only, none or interval"))?;
     Ok(mode)
 }
 

@@ -1,8 +1,10 @@
 //! The other views of the log as engines: what their operations mean, by keys that are numbers.
 
+mod interval;
 mod journal;
 mod key_value;
 
+pub use interval::interval;
 pub use journal::journal;
 pub use key_value::key_value;
 

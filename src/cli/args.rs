@@ -97,7 +97,7 @@ pub(crate) struct RunArgs {
     /// Stop after 10s or 50000 recoveries
     #[arg(long, default_value = "all", value_name = "BUDGET")]
     pub(crate) budget: Budget,
-    /// fsync (the default), flush-only, none
+    /// fsync (the default), flush-only, none, interval
     #[arg(long, value_name = "MODE", value_parser = setup::durability)]
     pub(crate) durability: Option<Durability>,
     /// Do not check that dropped syncs are noticed

@@ -48,6 +48,8 @@ mod checkpoint_tests;
 #[cfg(test)]
 mod core_tests;
 #[cfg(test)]
+mod engine_tests;
+#[cfg(test)]
 mod journal_tests;
 #[cfg(test)]
 mod kv_tests;

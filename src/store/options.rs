@@ -11,8 +11,11 @@ pub enum Durability {
     Fsync,
     /// Flushed: survives the process, not a power cut.
     FlushOnly,
-    /// Buffered: survives nothing until [`flush`](PayloadStore::flush).
+    /// Buffered: survives nothing until a `flush`.
     None,
+    /// Buffered, and durable with the first `tick` that comes this long after the one before it
+    /// that was due, or later.
+    Interval(Duration),
 }
 
 /// What one acknowledgement means.

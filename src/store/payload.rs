@@ -20,6 +20,7 @@ use crate::recovery::RecoveryReport;
 use highwater_vfs::{File, Vfs, read_full_at};
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A store of payloads by id. See the [crate] for an example.
 ///
@@ -237,6 +238,16 @@ impl PayloadStore {
     /// [`Error::Closed`], [`Error::TimedOut`].
     pub fn flush(&self) -> Result<Ack> {
         self.engine.ask(Level::Durable)
+    }
+
+    /// In mode [`Durability::Interval`](crate::Durability::Interval): tells what time it is, since
+    /// any beginning, and makes everything durable if that is due; `None` if it is not, and in the
+    /// other modes.
+    ///
+    /// # Errors
+    /// As [`flush`](PayloadStore::flush).
+    pub fn tick(&self, now: Duration) -> Result<Option<Ack>> {
+        self.engine.tick(now)
     }
 
     /// A view of the log's positions that other threads may read.

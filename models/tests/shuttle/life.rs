@@ -198,7 +198,7 @@ pub(crate) fn live(program: &Program, seen: &Arc<Seen>) {
     let level = match program.mode {
         Durability::Fsync => Level::Durable,
         Durability::FlushOnly => Level::Flushed,
-        Durability::None => Level::Buffered,
+        Durability::None | Durability::Interval(_) => Level::Buffered,
     };
     let (store, history) = (Arc::new(store), Arc::default());
     let life = Life { store, disk, history, seen: Arc::clone(seen), level };

@@ -17,6 +17,7 @@ use checkpoint::Checkpoints;
 use highwater_vfs::Vfs;
 use log::ViewLog;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct Engine<V: View> {
@@ -28,6 +29,8 @@ pub(crate) struct Engine<V: View> {
     pub(crate) log: GroupCommit<ViewLog<V>>,
     /// Locked before the log, and that before the state.
     checkpoints: Mutex<Checkpoints>,
+    /// The last tick that was due.
+    ticked: Mutex<Option<Duration>>,
 }
 
 impl<V: View> Engine<V> {
@@ -52,7 +55,8 @@ impl<V: View> Engine<V> {
         let state = sync::Arc::new(RwLock::new(state));
         let log = GroupCommit::new(ViewLog::new(writer, sync::Arc::clone(&state)));
         let checkpoints = Mutex::new(Checkpoints::new(snapshots, obsolete));
-        Engine { vfs, options, report, positions, state, log, checkpoints }
+        let ticked = Mutex::new(None);
+        Engine { vfs, options, report, positions, state, log, checkpoints, ticked }
     }
 
     /// What the mode asks for before an `Ok`.
@@ -85,6 +89,23 @@ impl<V: View> Engine<V> {
     pub(crate) fn ask(&self, level: Level) -> Result<Ack> {
         let lsn = self.log.commit(self.options.patience, |log| log.ask(level))?;
         Ok(Ack { lsn, level })
+    }
+
+    /// In mode `Interval`: says what time it is, and makes everything durable if that is due. A time
+    /// that goes back begins anew.
+    pub(crate) fn tick(&self, now: Duration) -> Result<Option<Ack>> {
+        let Durability::Interval(interval) = self.options.durability else { return Ok(None) };
+        let mut ticked = self.ticked.lock();
+        let before = *ticked.get_or_insert(now);
+        let passed = now.checked_sub(before);
+        if passed.is_none_or(|passed| passed >= interval) {
+            *ticked = Some(now);
+        }
+        drop(ticked);
+        match passed {
+            Some(passed) if passed >= interval => self.ask(Level::Durable).map(Some),
+            _ => Ok(None),
+        }
     }
 
     pub(crate) fn close(&self) -> Result<()> {

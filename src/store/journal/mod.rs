@@ -19,6 +19,7 @@ use highwater_vfs::Vfs;
 use records::{CURSOR, HASHED, RECORD, Records, cursor};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The longest name of a cursor, in bytes.
 const NAME_MAX: usize = 256;
@@ -179,6 +180,16 @@ impl Journal {
     /// [`Error::Closed`], [`Error::TimedOut`].
     pub fn flush(&self) -> Result<Ack> {
         self.engine.ask(Level::Durable)
+    }
+
+    /// In mode [`Durability::Interval`](crate::Durability::Interval): tells what time it is, since
+    /// any beginning, and makes everything durable if that is due; `None` if it is not, and in the
+    /// other modes.
+    ///
+    /// # Errors
+    /// As [`flush`](Journal::flush).
+    pub fn tick(&self, now: Duration) -> Result<Option<Ack>> {
+        self.engine.tick(now)
     }
 
     /// A view of the log's positions that other threads may read.

@@ -202,6 +202,16 @@ impl KvStore {
         self.engine.ask(Level::Durable)
     }
 
+    /// In mode [`Durability::Interval`](crate::Durability::Interval): tells what time it is, since
+    /// any beginning, and makes everything durable if that is due; `None` if it is not, and in the
+    /// other modes.
+    ///
+    /// # Errors
+    /// As [`flush`](KvStore::flush).
+    pub fn tick(&self, now: Duration) -> Result<Option<Ack>> {
+        self.engine.tick(now)
+    }
+
     /// A view of the log's positions that other threads may read.
     pub fn positions(&self) -> Positions {
         self.engine.positions.clone()

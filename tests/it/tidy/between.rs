@@ -38,6 +38,7 @@ pub(super) fn arrows(manifest: &Source) -> Vec<String> {
         "src/vfs/Cargo.toml" | "src/formats/Cargo.toml" => &[],
         "src/store/Cargo.toml" | "sim/Cargo.toml" => &["highwater-vfs"],
         "models/shuttle/Cargo.toml" => &["highwater-vfs"],
+        "src/service/Cargo.toml" => &["highwater-vfs", "highwater"],
         "models/Cargo.toml" => {
             &["highwater-vfs", "highwater", "highwater-sim", "highwater-shuttle"]
         }

@@ -11,8 +11,8 @@ use super::{Source, lexer};
 use std::collections::BTreeMap;
 
 /// Who may declare, and whose code may keep what was declared.
-const DECLARE: [&str; 3] = ["src/store/", "src/formats/", "sim/"];
-const KEEP: [&str; 4] = ["src/store/", "src/formats/", "sim/", "models/"];
+const DECLARE: [&str; 4] = ["src/store/", "src/formats/", "src/service/", "sim/"];
+const KEEP: [&str; 5] = ["src/store/", "src/formats/", "src/service/", "sim/", "models/"];
 
 /// One line of a head.
 #[derive(Debug)]

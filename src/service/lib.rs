@@ -1,0 +1,252 @@
+//! A thread for a store that has none: it syncs, takes snapshots and purges while callers work.
+//!
+//! A store in a mode that does not sync acknowledges at once; this service bounds how long what was
+//! acknowledged is in danger. Its queue is the log's buffer, which is bounded: whoever fills it
+//! writes it, so callers slow down to what the disk takes, and nothing is ever dropped.
+//!
+//! ```
+//! use highwater::{Durability, KvStore, Options, SystemClock};
+//! use highwater_service::{Service, Settings};
+//! # let dir = tempfile::tempdir()?;
+//! let disk = std::sync::Arc::new(highwater_vfs::OsFs::open(dir.path())?);
+//! let options = Options { durability: Durability::None, snapshots_kept: 3, ..Options::default() };
+//! let clock = std::sync::Arc::new(SystemClock);
+//! let store = std::sync::Arc::new(KvStore::open(disk, options, clock.clone())?);
+//! let service = Service::start(store.clone(), Settings::default(), clock);
+//! store.incr("visits", 1)?; // durable a tenth of a second later
+//! service.stop()?; // and at the latest now
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod plan;
+
+use highwater::{Clock, Error, Journal, KvStore, PayloadStore, Positions};
+use parking_lot::{Condvar, Mutex};
+use plan::Plan;
+use std::fmt;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// What is done when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Time between syncs; 100 ms.
+    pub sync_every: Duration,
+    /// Time between snapshots; 5 minutes.
+    pub snapshot_every: Duration,
+    /// Records after which a snapshot is taken earlier; 100,000.
+    pub snapshot_operations: u64,
+    /// How many expired keys are deleted with each sync, at most; 1,000.
+    pub purge: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            sync_every: Duration::from_millis(100),
+            snapshot_every: Duration::from_secs(300),
+            snapshot_operations: 100_000,
+            purge: 1000,
+        }
+    }
+}
+
+/// A store that can be served.
+pub trait Served: Send + Sync + 'static {
+    /// How far its log is.
+    fn positions(&self) -> Positions;
+
+    /// Makes everything durable.
+    ///
+    /// # Errors
+    /// What the store says.
+    fn sync(&self) -> Result<(), Error>;
+
+    /// Writes a snapshot, and removes what it makes superfluous.
+    ///
+    /// # Errors
+    /// What the store says.
+    fn snapshot(&self) -> Result<(), Error>;
+
+    /// Deletes what has expired, at most `most`.
+    ///
+    /// # Errors
+    /// What the store says.
+    fn purge(&self, most: usize) -> Result<(), Error> {
+        let _ = most;
+        Ok(())
+    }
+}
+
+macro_rules! served {
+    ($store:ty, $snapshot:ident $(, $purge:item)?) => {
+        impl Served for $store {
+            fn positions(&self) -> Positions {
+                <$store>::positions(self)
+            }
+
+            fn sync(&self) -> Result<(), Error> {
+                self.flush().map(drop)
+            }
+
+            fn snapshot(&self) -> Result<(), Error> {
+                self.$snapshot().map(drop)
+            }
+
+            $($purge)?
+        }
+    };
+}
+
+served!(PayloadStore, create_snapshot);
+served!(Journal, clean_up);
+served!(
+    KvStore,
+    create_snapshot,
+    fn purge(&self, most: usize) -> Result<(), Error> {
+        KvStore::purge(self, most).map(drop)
+    }
+);
+
+#[derive(Debug, Default)]
+struct State {
+    stopping: bool,
+    /// Somebody wants a snapshot: how many were asked for, and how many of them are answered.
+    asked: u64,
+    answered: u64,
+    /// Why the thread has ended, or why the last snapshot failed.
+    error: Option<Arc<Error>>,
+    failed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// The thread. Dropping it ends it without a last sync; [`stop`](Service::stop) is the way.
+pub struct Service {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<Result<(), Error>>>,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// Begins to serve a store. It asks `clock` for the time at least every `sync_every`.
+    pub fn start(store: Arc<dyn Served>, settings: Settings, clock: Arc<dyn Clock>) -> Service {
+        let shared = Arc::new(Shared::default());
+        let work = Work { shared: Arc::clone(&shared), store, settings, clock };
+        let thread = std::thread::Builder::new().name("highwater-service".into());
+        let thread = thread.spawn(move || work.run()).expect("a thread can be started");
+        Service { shared, thread: Some(thread) }
+    }
+
+    /// What has gone wrong: the failed sync that ended the service (the store is poisoned then, and
+    /// tells its callers too), or the last snapshot's failure. `None` while all is well.
+    pub fn error(&self) -> Option<Arc<Error>> {
+        self.shared.state.lock().error.clone()
+    }
+
+    /// Asks for a snapshot, and waits until it is written.
+    ///
+    /// # Errors
+    /// Why it could not be.
+    pub fn snapshot(&self) -> Result<(), Arc<Error>> {
+        let mut state = self.shared.state.lock();
+        state.asked += 1;
+        let mine = state.asked;
+        self.shared.changed.notify_all();
+        while state.answered < mine && !state.failed {
+            self.shared.changed.wait(&mut state);
+        }
+        state.error.clone().map_or(Ok(()), Err)
+    }
+
+    /// Ends the thread after a last sync of all that was acknowledged.
+    ///
+    /// # Errors
+    /// If that sync fails, or one before it has ended the service.
+    pub fn stop(mut self) -> Result<(), Error> {
+        self.end().map_or(Ok(()), |thread| thread.join().unwrap_or(Err(Error::Poisoned)))
+    }
+
+    fn end(&mut self) -> Option<JoinHandle<Result<(), Error>>> {
+        self.shared.state.lock().stopping = true;
+        self.shared.changed.notify_all();
+        self.thread.take()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if let Some(thread) = self.end() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Work {
+    shared: Arc<Shared>,
+    store: Arc<dyn Served>,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+}
+
+impl Work {
+    fn run(&self) -> Result<(), Error> {
+        let done = self.serve();
+        let mut state = self.shared.state.lock();
+        state.failed = true; // nobody answers any more
+        if let Err(error) = &done {
+            let text = error.to_string();
+            let source = std::io::Error::other(text);
+            let (op, file) = ("sync", String::new());
+            state.error.get_or_insert(Arc::new(Error::Io { op, file, source }));
+        }
+        self.shared.changed.notify_all();
+        done
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_nanos(self.clock.now().max(0) as u64)
+    }
+
+    fn serve(&self) -> Result<(), Error> {
+        let positions = self.store.positions();
+        let covered = positions.snapshot().0;
+        let mut plan = Plan::new(self.settings.clone(), self.now(), covered);
+        loop {
+            let (stopping, asked) = {
+                let mut state = self.shared.state.lock();
+                if !state.stopping && state.asked == state.answered {
+                    self.shared.changed.wait_for(&mut state, self.settings.sync_every);
+                }
+                (state.stopping, state.asked)
+            };
+            if stopping {
+                return self.store.sync();
+            }
+            let due = plan.due(self.now(), positions.appended().0, positions.durable().0);
+            if due.sync {
+                self.store.sync()?;
+            }
+            if due.purge {
+                self.store.purge(self.settings.purge)?;
+            }
+            let wanted = asked > self.shared.state.lock().answered;
+            if due.snapshot || wanted {
+                let error = self.store.snapshot().err().map(Arc::new);
+                let mut state = self.shared.state.lock();
+                (state.answered, state.error) = (asked, error);
+                self.shared.changed.notify_all();
+            }
+        }
+    }
+}
