@@ -23,21 +23,9 @@ impl Kv for Engine {
         Ok(Engine { store, now: Duration::ZERO })
     }
 
+    /// Acknowledged by the tick that is due, the second one.
     fn put(&mut self, key: u64, value: &[u8]) -> io::Result<()> {
-        self.submit(key, value)?;
-        self.commit()
-    }
-
-    fn get(&mut self, key: u64) -> io::Result<Option<Vec<u8>>> {
-        self.store.retrieve(key).map_err(told)
-    }
-
-    fn submit(&mut self, key: u64, value: &[u8]) -> io::Result<()> {
-        self.store.store(key, value).map(drop).map_err(told)
-    }
-
-    /// A tick that is not due, and one that is.
-    fn commit(&mut self) -> io::Result<()> {
+        self.store.store(key, value).map_err(told)?;
         for _ in 0..2 {
             self.now += INTERVAL / 2;
             if self.store.tick(self.now).map_err(told)?.is_some() {
@@ -47,6 +35,10 @@ impl Kv for Engine {
         Err(io::Error::other("no tick was due"))
     }
 
+    fn get(&mut self, key: u64) -> io::Result<Option<Vec<u8>>> {
+        self.store.retrieve(key).map_err(told)
+    }
+
     fn checkpoint(&mut self) -> io::Result<()> {
         self.store.create_snapshot().map(drop).map_err(told)
     }
@@ -54,7 +46,7 @@ impl Kv for Engine {
 
 /// The payload store in mode `Interval`.
 pub fn interval() -> Easy {
-    let submit = |key: u64| Act::Submit(key, vec![b'a' + key as u8; 60]);
-    let acts = vec![submit(1), submit(2), Act::Commit, submit(1), Act::Commit, Act::Checkpoint];
+    let put = |key: u64| Act::Put(key, vec![b'a' + key as u8; 60]);
+    let acts = vec![put(1), put(2), put(1), Act::Checkpoint, put(3)];
     Easy::new::<Engine>(acts)
 }
