@@ -5,6 +5,7 @@ use super::*;
 use crate::trials::{answers_anything, cases, cut_everywhere, examples};
 use crate::{Tail, flips};
 use quickcheck::{Arbitrary, Gen, TestResult, quickcheck};
+use sha2::Digest;
 
 const PAGE: &str = include_str!("../../../docs/formats/data-bridge-kv.md");
 const NOW: i64 = 1_700_000_000_000_000_000;
@@ -206,7 +207,6 @@ fn what_had_expired_when_the_snapshot_was_made_stays_expired() {
     file.truncate(snapshot::HEADER);
     file[12..20].copy_from_slice(&NOW.to_be_bytes());
     file[20..24].copy_from_slice(&1_u32.to_be_bytes());
-    use sha2::Digest;
     file[40..72].copy_from_slice(&sha2::Sha256::digest(&body));
     file.extend(body);
     let found = read(&[("snapshot-1.snap", file)].into_iter().collect(), None);
@@ -395,6 +395,21 @@ quickcheck! {
         let found = read(&[("wal-current.log", &bytes[..cut])].into_iter().collect(), None);
         let ends = wal::scan(bytes).records.iter().any(|r| r.offset == cut || r.end() == cut);
         TestResult::from_bool(found.verdict() == if ends { Tail::Clean } else { Tail::Torn })
+    }
+
+    fn any_contents_under_right_checksums_have_an_answer(
+        code: u8, payload: Vec<u8>, shards: u32, body: Vec<u8>
+    ) -> bool {
+        let code = code % 10 + 1;
+        let variant = (u32::from(code) - 1).to_le_bytes();
+        let log = log_of(code, &[&variant[..], &payload].concat());
+        let mut snapshot = counted(0, 0, 0);
+        snapshot.truncate(snapshot::HEADER);
+        snapshot[20..24].copy_from_slice(&shards.to_be_bytes());
+        snapshot[40..72].copy_from_slice(&sha2::Sha256::digest(&body));
+        snapshot.extend(body);
+        answers_anything(&Bridge, &["snapshot-1.snap", "wal-current.log"], &[snapshot, log]);
+        true
     }
 
     fn any_bytes_have_an_answer(parts: Vec<Vec<u8>>, with_magic: bool) -> bool {

@@ -121,6 +121,26 @@ fn what_elements_hold_does_not_overlap() {
 }
 
 #[test]
+fn fm1_elements_are_looked_for_only_in_their_page() {
+    // A bucket at the very end of the file, whose page says that it has an element.
+    let mut root = leaf(5, &[(b"log", &[0; 32], 1)]);
+    let bucket = root.split_off(32);
+    root[20..24].copy_from_slice(&((PAGE_SIZE - 35 - 16) as u32).to_le_bytes());
+    root.resize(PAGE_SIZE - 35, 0);
+    root.extend(bucket);
+    for (count, tail) in [(0, Tail::Clean), (1, Tail::Corrupt)] {
+        root[PAGE_SIZE - 8] = 2;
+        root[PAGE_SIZE - 6] = count;
+        let mut file = meta_page(0, 5, 9);
+        file.resize(5 * PAGE_SIZE, 0);
+        let second = meta_page(1, 5, 8);
+        file[PAGE_SIZE..][..second.len()].copy_from_slice(&second);
+        file.extend(&root);
+        assert_eq!(read(&folder(&[("raft.db", &file)])).verdict(), tail, "{count}");
+    }
+}
+
+#[test]
 fn pages_that_share_pages_do_not_multiply() {
     // Each branch leads twice to the next: 2⁴⁰ ways to the last.
     let mut file = vec![0; 2 * PAGE_SIZE];
