@@ -1,6 +1,6 @@
 //! The other views under every disk model, with two crashes.
 
-use highwater_models::views::{interval, journal, key_value};
+use highwater_models::views::{compaction, interval, journal, key_value};
 use highwater_sim::{Campaign, Easy, FailedSync, Failure, Model, Settings, Verdict};
 
 fn judge(name: &str, subject: &Easy, model: Model, failures: Vec<Failure>) {
@@ -31,6 +31,13 @@ fn the_key_value_store_is_held() {
 fn the_journal_is_held() {
     for model in Model::ALL {
         judge("journal", &journal(14), model, told(model));
+    }
+}
+
+#[test]
+fn compaction_loses_nothing() {
+    for model in Model::ALL {
+        judge("compaction", &compaction(), model, told(model));
     }
 }
 

@@ -1,9 +1,11 @@
 //! The other views of the log as engines: what their operations mean, by keys that are numbers.
 
+mod compaction;
 mod interval;
 mod journal;
 mod key_value;
 
+pub use compaction::compaction;
 pub use interval::interval;
 pub use journal::journal;
 pub use key_value::key_value;

@@ -70,6 +70,11 @@ impl Index {
         self.map.get(&id).copied()
     }
 
+    /// Every id and where its payload stands, in any order.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = (u64, Position)> {
+        self.map.iter().map(|(id, position)| (*id, *position))
+    }
+
     pub(crate) fn ids(&self) -> Vec<u64> {
         let mut ids: Vec<u64> = self.map.keys().copied().collect();
         ids.sort_unstable();

@@ -46,6 +46,8 @@ mod view;
 #[cfg(test)]
 mod checkpoint_tests;
 #[cfg(test)]
+mod compact_tests;
+#[cfg(test)]
 mod core_tests;
 #[cfg(test)]
 mod engine_tests;
@@ -73,6 +75,6 @@ pub use journal::{Journal, JournalReader};
 pub use kv::{Clock, KEY_SIZE_MAX, KvEntry, KvStore, RecoveryStats, SystemClock, TestClock, Value};
 pub use limits::{PAYLOAD_SIZE_MAX, SEGMENT_SIZE_MAX};
 pub use options::{Ack, Durability, Level, Options};
-pub use payload::PayloadStore;
+pub use payload::{Compaction, PayloadStore};
 pub use positions::Positions;
 pub use recovery::{RecoveryReport, Row, Tail};

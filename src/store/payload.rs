@@ -5,6 +5,10 @@
 //!   durable (P10), unless it was deferred.
 //! - S2: every payload that is returned has passed its checksum since it was read.
 
+mod compact;
+
+pub use compact::Compaction;
+
 use crate::engine::Engine;
 use crate::engine::log::ViewLog;
 use crate::error::{Error, Result};
