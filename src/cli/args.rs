@@ -47,6 +47,10 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     /// Look at a store's or another system's files
     Inspect(InspectArgs),
+    /// Take another system's files into a new store
+    Import(ImportArgs),
+    /// Write a store as another system's files
+    Export(ExportArgs),
     /// Run litmus programs: what may a power cut leave?
     Litmus(LitmusArgs),
     /// List engines, bugs, disk models, faults or commands
@@ -174,6 +178,44 @@ pub(crate) struct InspectArgs {
     /// human or json
     #[arg(long, default_value = "human", value_enum, hide_possible_values = true)]
     pub(crate) format: Format,
+}
+
+/// `highwater import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The folder of the other system
+    pub(crate) path: PathBuf,
+    /// The folder of the store: a new one, or empty
+    #[arg(long, value_name = "NEW")]
+    pub(crate) into: PathBuf,
+    /// What to do about damage: refuse or quarantine
+    #[arg(long, default_value = "refuse", value_enum, hide_possible_values = true)]
+    pub(crate) damage: Damage,
+    /// The system, where its files do not say it
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) system: Option<System>,
+}
+
+/// What an import does about files that are damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Damage {
+    /// Import nothing
+    Refuse,
+    /// Import what is whole, and say what is not
+    Quarantine,
+}
+
+/// `highwater export`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The folder of the store
+    pub(crate) store: PathBuf,
+    /// The format, such as velesdb
+    #[arg(long = "as", value_name = "FORMAT")]
+    pub(crate) format: String,
+    /// Where to write: a new folder, or an empty one
+    #[arg(long, value_name = "NEW")]
+    pub(crate) into: PathBuf,
 }
 
 /// `highwater litmus`.

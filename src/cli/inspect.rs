@@ -49,7 +49,7 @@ pub(crate) fn run(args: &InspectArgs) -> Done {
         },
     };
     let seen = match system {
-        System::Native => native::look(&folder, name),
+        System::Native => native::look(&folder, name, args.at),
         System::Other(codec) => Ok(foreign::look(&folder, codec, name, args.at)),
     };
     let Some(seen) = seen.map_err(|e| unreadable(&e))? else {

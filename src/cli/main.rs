@@ -5,6 +5,7 @@
 
 mod args;
 mod audit;
+mod convert;
 mod exit;
 mod human;
 mod inspect;
@@ -16,6 +17,7 @@ mod replay;
 mod report;
 mod run;
 mod summary;
+mod views;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         Some(Command::Audit(args)) => audit::audit(&args),
         Some(Command::Replay(args)) => replay::replay(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
+        Some(Command::Import(args)) => convert::import(&args),
+        Some(Command::Export(args)) => convert::export(&args),
         Some(Command::Litmus(args)) => litmus::run(&args),
         Some(Command::List(args)) => list::list(&args),
     });

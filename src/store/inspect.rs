@@ -8,6 +8,8 @@ use crate::error::{Error, Result};
 use crate::format::Lsn;
 use crate::format::name::{Kind, Name};
 use crate::index::Index;
+use crate::journal::Records;
+use crate::kv::Shards;
 use crate::log::open;
 use crate::log::scan::{Bad, Scan};
 use crate::recovery::facts::{Found, gather};
@@ -24,7 +26,8 @@ pub use crate::inspection::{FileKind, FileReport, FileTail, Inspection, PlanRepo
 /// Reads a store's directory; changes nothing, opens nothing for writing.
 ///
 /// # Errors
-/// [`Error::Io`] if the disk fails. Damage is no error here: see [`Inspection::verdict`].
+/// [`Error::Io`] if the disk fails; [`Error::OtherView`] if the files are of a kind of store that
+/// this version does not know, or of several. Damage is no error here: see [`Inspection::verdict`].
 ///
 /// # Example
 /// ```
@@ -43,7 +46,14 @@ pub use crate::inspection::{FileKind, FileReport, FileTail, Inspection, PlanRepo
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn inspect(vfs: &dyn Vfs) -> Result<Inspection> {
-    inspect_as::<Index>(vfs)
+    let mut found = inspect_as::<Index>(vfs);
+    for other in [inspect_as::<Shards>, inspect_as::<Records>] {
+        if !matches!(found, Err(Error::OtherView { .. })) {
+            break;
+        }
+        found = other(vfs);
+    }
+    found
 }
 
 fn inspect_as<V: View>(vfs: &dyn Vfs) -> Result<Inspection> {
@@ -70,7 +80,8 @@ fn inspect_as<V: View>(vfs: &dyn Vfs) -> Result<Inspection> {
     let Plan { row, last, copy_from } = plan;
     let (row, snapshot) = (row.name(), found.facts.snapshot);
     let plan = PlanReport { row, last, copy_from, snapshot, refused };
-    Ok(Inspection { verdict, plan, live: found.state.live(), files })
+    let (view, live) = (V::KIND.name(), found.state.live());
+    Ok(Inspection { view, verdict, plan, live, files })
 }
 
 fn foreign(vfs: &dyn Vfs, name: &str) -> FileReport {

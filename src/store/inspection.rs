@@ -82,11 +82,13 @@ pub struct PlanReport {
 /// What [`inspect`](crate::inspect::inspect) found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
+    /// What kind of store it is, such as `a payload store`.
+    pub view: &'static str,
     /// The worst of what follows.
     pub verdict: Verdict,
     /// What opening the store would do.
     pub plan: PlanReport,
-    /// Ids that would have a payload.
+    /// Ids that would have a payload, or keys, or records.
     pub live: u64,
     /// Every file, in the order of the names.
     pub files: Vec<FileReport>,

@@ -1,13 +1,18 @@
 //! Our own store: what opening it would do, and what it would show.
 
 use super::{DUMPED_MAX, Folder, Seen};
+use crate::views::state;
+use highwater::Error;
 use highwater::inspect::{FileKind, FileReport, FileTail, Inspection, Verdict, dump};
-use highwater::{Error, PayloadStore};
 use serde_json::{Map, Value, json};
 use std::io;
 
 /// `None` if there is no file of the store, or the one that is named is none.
-pub(super) fn look(folder: &Folder, name: Option<&str>) -> io::Result<Option<Seen>> {
+pub(super) fn look(
+    folder: &Folder,
+    name: Option<&str>,
+    at: Option<i64>,
+) -> io::Result<Option<Seen>> {
     let found = &folder.native;
     let chosen = |file: &&FileReport| name.is_none_or(|name| name == file.name);
     let files: Vec<&FileReport> = found.files.iter().filter(chosen).collect();
@@ -25,38 +30,10 @@ pub(super) fn look(folder: &Folder, name: Option<&str>) -> io::Result<Option<See
         None => found.verdict == Verdict::Corrupt,
     };
     let mut fields = document(found, &files);
-    for (field, value) in state(folder)? {
-        fields.insert(field.into(), value);
-    }
-    let text = format!("system: highwater\n{found}");
+    let shown = state(found.view, folder.vfs.clone(), at).map_err(io::Error::other)?;
+    fields.extend(shown);
+    let text = format!("system: highwater, {}\n{found}", found.view);
     Ok(Some(Seen { fields, text, corrupt, dumps: dumps.transpose()? }))
-}
-
-/// Payloads are any bytes: those that are JSON are shown as such under `state`, the others in
-/// hexadecimal under `bytes`. A store that is refused shows nothing.
-fn state(folder: &Folder) -> io::Result<[(&'static str, Value); 2]> {
-    let store = match PayloadStore::open_read_only(folder.vfs.clone()) {
-        Ok(store) => store,
-        Err(Error::Corrupt(_)) => return Ok([("state", Value::Null), ("bytes", json!({}))]),
-        Err(e) => return Err(io::Error::other(e)),
-    };
-    let (mut state, mut other) = (Map::new(), Map::new());
-    let mut payload = Vec::new();
-    for id in store.ids() {
-        match store.retrieve_into(id, &mut payload) {
-            Ok(_) => {}
-            Err(Error::Corrupt(_)) => continue, // its file's tail says it
-            Err(e) => return Err(io::Error::other(e)),
-        }
-        match serde_json::from_slice(&payload) {
-            Ok(value) => drop(state.insert(id.to_string(), value)),
-            Err(_) => {
-                let hex: String = payload.iter().map(|byte| format!("{byte:02x}")).collect();
-                other.insert(id.to_string(), hex.into());
-            }
-        }
-    }
-    Ok([("state", state.into()), ("bytes", other.into())])
 }
 
 fn document(found: &Inspection, files: &[&FileReport]) -> Map<String, Value> {
@@ -75,6 +52,7 @@ fn document(found: &Inspection, files: &[&FileReport]) -> Map<String, Value> {
     };
     let Value::Object(fields) = json!({
         "system": "highwater",
+        "view": found.view,
         "verdict": found.verdict.name(),
         "plan": {
             "row": plan.row,

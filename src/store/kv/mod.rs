@@ -26,7 +26,7 @@ use crate::positions::Positions;
 use crate::recovery::RecoveryReport;
 use crate::sync::{AtomicU64, Ordering};
 use highwater_vfs::Vfs;
-use shards::Shards;
+pub(crate) use shards::Shards;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,7 +103,20 @@ impl KvStore {
         shards: usize,
     ) -> Result<KvStore> {
         let started = clock.now();
-        let engine: Engine<Shards> = Engine::open(vfs, options)?;
+        Ok(KvStore::new(Engine::open(vfs, options)?, clock, shards, started))
+    }
+
+    /// Opens it to read it: nothing is written, created or removed. See
+    /// [`PayloadStore::open_read_only`](crate::PayloadStore::open_read_only) for what it shows.
+    ///
+    /// # Errors
+    /// As [`open`](KvStore::open).
+    pub fn open_read_only(vfs: Arc<dyn Vfs>, clock: Arc<dyn Clock>) -> Result<KvStore> {
+        let started = clock.now();
+        Ok(KvStore::new(Engine::open_read_only(vfs)?, clock, SHARDS, started))
+    }
+
+    fn new(engine: Engine<Shards>, clock: Arc<dyn Clock>, shards: usize, started: i64) -> KvStore {
         let (entries, latest) = {
             let mut state = engine.state.write();
             state.spread(shards);
@@ -118,7 +131,7 @@ impl KvStore {
             duration: Duration::from_nanos(clock.now().saturating_sub(started).max(0) as u64),
         };
         let latest = AtomicU64::new(latest.max(0) as u64);
-        Ok(KvStore { engine, clock, latest, stats })
+        KvStore { engine, clock, latest, stats }
     }
 
     /// What recovery found and did.

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files on the real disk.
-fn folder(files: &Files) -> tempfile::TempDir {
+pub(crate) fn folder(files: &Files) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a folder");
     for (path, bytes) in files.iter() {
         fs::write(dir.path().join(path), bytes).expect("a file");
@@ -24,7 +24,7 @@ fn veles(dialect: Dialect) -> Files {
 }
 
 /// Every byte of a folder, and of those below it.
-fn image(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn image(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut image = BTreeMap::new();
     for entry in fs::read_dir(dir).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -36,7 +36,7 @@ fn image(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     image
 }
 
-fn inspect(dir: &Path, more: &[&str]) -> (i32, Value) {
+pub(crate) fn inspect(dir: &Path, more: &[&str]) -> (i32, Value) {
     let path = dir.to_str().expect("a name");
     json(&[&["inspect", path, "--format", "json"], more].concat())
 }

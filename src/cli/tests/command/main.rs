@@ -1,5 +1,6 @@
 //! The command as its users see it: exit codes, streams, formats, positions in error messages.
 
+mod convert;
 mod files;
 mod formats;
 mod litmus;

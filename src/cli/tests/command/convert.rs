@@ -1,0 +1,240 @@
+//! `import` and `export`: there and back, whole or not at all, and the source as it was.
+
+use super::formats::{folder, image, inspect};
+use super::{Ran, narrow, run};
+use highwater::{Durability, Journal, KvStore, Lsn, Options, PayloadStore, TestClock, Value};
+use highwater_formats::bridge::{self, Form};
+use highwater_formats::stemedb::{self, Record};
+use highwater_formats::veles::{self, Dialect};
+use highwater_formats::{Codec, Files, codecs};
+use highwater_vfs::OsFs;
+use quickcheck::{Arbitrary, Gen};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+const SECOND: i64 = 1_000_000_000;
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a name")
+}
+
+fn import(from: &Path, into: &Path, more: &[&str]) -> Ran {
+    run(&[&["import", text(from), "--into", text(into)], more].concat())
+}
+
+fn export(from: &Path, format: &str, into: &Path) -> Ran {
+    run(&["export", text(from), "--as", format, "--into", text(into)])
+}
+
+/// Any payloads that are JSON, any records, any values by key.
+fn generated(seed: u8) -> [(&'static str, Files); 4] {
+    let mut g = Gen::new(usize::from(seed % 40) + 2);
+    let texts = Vec::<(u64, String)>::arbitrary(&mut g).into_iter();
+    let payloads = texts.map(|(id, text)| (id, serde_json::json!([text]).to_string().into()));
+    let payloads = veles::State { payloads: payloads.collect() };
+    let mut records: Vec<Record> = Vec::new();
+    for payload in Vec::<Vec<u8>>::arbitrary(&mut g) {
+        let offset = records.last().map_or(0, Record::end);
+        records.push(Record { offset, payload });
+    }
+    let numbers = Vec::<(u64, i64, Option<u32>)>::arbitrary(&mut g).into_iter();
+    let entries = numbers.enumerate().map(|(n, (key, number, left))| {
+        let inner = bridge::Value::Map([("n".into(), bridge::Value::Int(number))].into());
+        let value = if n % 2 == 0 { inner } else { bridge::Value::Float(number as f64) };
+        let expires = left.map(|left| (1000 + 1 + i64::from(left)) * SECOND);
+        (key.to_string(), bridge::Entry { value, expires, version: 1, lock: false })
+    });
+    let entries = bridge::State { at: 1000 * SECOND, entries: entries.collect() };
+    [
+        ("velesdb", veles::write(&payloads, Dialect::Current).expect("JSON")),
+        ("velesdb-plan", veles::write(&payloads, Dialect::Plan).expect("JSON")),
+        ("stemedb", stemedb::write(&stemedb::State { records }, 1000).expect("a journal")),
+        ("data-bridge-kv", bridge::write(&entries, Form::Both)),
+    ]
+}
+
+fn codec(format: &str) -> &'static dyn Codec {
+    *codecs().iter().find(|codec| codec.name() == format).expect("a codec")
+}
+
+/// What an export holds, as its codec reads it.
+fn read(dir: &Path, format: &str) -> serde_json::Value {
+    let files = fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("a file"));
+    let files = files.map(|file| {
+        let name = file.file_name().into_string().expect("a name");
+        (name, fs::read(file.path()).expect("a file"))
+    });
+    let examined = codec(format).examine(&files.collect(), None);
+    assert_eq!(examined.verdict().name(), "clean");
+    examined.state
+}
+
+#[test]
+fn what_is_imported_and_exported_is_the_same() {
+    for seed in 0..8 {
+        for (format, files) in generated(seed) {
+            let (from, to) = (folder(&files), tempfile::tempdir().expect("a folder"));
+            let (store, back) = (to.path().join("store"), to.path().join("back"));
+            let before = image(from.path());
+            // An empty log says nothing of whose it is.
+            let ran = import(from.path(), &store, &["--as", format]);
+            assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{format}: {}", ran.stderr);
+            assert_eq!(image(from.path()), before, "{format}: the source was touched");
+            let right = codec(format).examine(&files, None).state;
+            if [serde_json::json!([]), serde_json::json!({})].contains(&right) {
+                continue; // an empty folder is a store that holds nothing
+            }
+            let (code, seen) = inspect(&store, &[]);
+            assert_eq!((code, &seen["verdict"]), (0, &"clean".into()), "{format}");
+            let held = image(&store);
+            let ran = export(&store, format, &back);
+            assert_eq!(ran.code, 0, "{format}: {}", ran.stderr);
+            assert_eq!(image(&store), held, "{format}: an export changes nothing");
+            assert_eq!(read(&back, format), right, "{format} {seed}");
+            if format != "stemedb" {
+                assert_eq!(seen["state"], right, "{format} {seed}");
+            }
+            assert_eq!(fs::read_dir(to.path()).expect("a folder").count(), 2, "nothing is left");
+        }
+    }
+}
+
+/// A lease that ends between the last record and now, and one that had ended before.
+#[test]
+fn expiry_is_judged_when_it_was_recorded() {
+    let entry = |expires: i64| bridge::Entry {
+        value: bridge::Value::String("me".into()),
+        expires: Some(expires * SECOND),
+        version: 1,
+        lock: true,
+    };
+    let entries = [("gone".into(), entry(900)), ("held".into(), entry(1100))];
+    let state = bridge::State { at: 1000 * SECOND, entries: entries.into() };
+    for form in [Form::Both, Form::Log, Form::Snapshot] {
+        let (from, to) = (folder(&bridge::write(&state, form)), tempfile::tempdir().expect("one"));
+        let store = to.path().join("store");
+        assert_eq!(import(from.path(), &store, &[]).code, 0);
+        let (_, seen) = inspect(&store, &[]);
+        assert_eq!(seen["state"], serde_json::json!({"held": {"String": "me"}}), "{form:?}");
+        assert_eq!(seen["keys"]["held"]["expires_ns"], 1100 * SECOND, "{form:?}");
+        let (_, later) = inspect(&store, &["--at", &(1100 * SECOND).to_string()]);
+        assert_eq!(later["state"], serde_json::json!({}), "{form:?}");
+    }
+}
+
+#[test]
+fn damage_is_refused_or_left_behind() {
+    let payloads = [(1, b"1".to_vec()), (2, b"2".to_vec()), (3, b"3".to_vec())];
+    let files = veles::write(&veles::State { payloads: payloads.into() }, Dialect::Current);
+    let log = files.expect("JSON").get("payloads.log").expect("a log").to_vec();
+    let to = tempfile::tempdir().expect("a folder");
+    let import_of = |log: &[u8], name: &str, more: &[&str]| {
+        let from = folder(&[("payloads.log", log)].into_iter().collect());
+        import(from.path(), &to.path().join(name), more)
+    };
+    let ran = import_of(&log[..log.len() - 1], "torn", &[]);
+    assert_eq!(ran.code, 0, "a torn tail is no damage: {}", ran.stderr);
+    assert!(ran.stderr.contains("torn at 36") && ran.stderr.contains("not imported"));
+    narrow(&ran.stderr);
+    let mut damaged = log.clone();
+    damaged[20] ^= 1;
+    let ran = import_of(&damaged, "refused", &[]);
+    assert_eq!((ran.code, to.path().join("refused").exists()), (100, false), "{}", ran.stderr);
+    let ran = import_of(&damaged, "taken", &["--damage", "quarantine"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let (_, seen) = inspect(&to.path().join("taken"), &[]);
+    assert_eq!(seen["state"], serde_json::json!({"1": 1}));
+    // Intact, but nothing that VelesDB could show.
+    let mut raw = b"\xc3\x07\0\0\0\0\0\0\0\x01\0\0\0?".to_vec();
+    raw.extend(crc32fast::hash(&raw).to_le_bytes());
+    let log = [log, raw].concat();
+    assert_eq!(import_of(&log, "raw", &[]).code, 100);
+    assert_eq!(import_of(&log, "raw", &["--damage", "quarantine"]).code, 0);
+    let (_, seen) = inspect(&to.path().join("raw"), &[]);
+    assert_eq!((&seen["live"], &seen["bytes"]), (&3.into(), &serde_json::json!({})));
+}
+
+#[test]
+fn a_place_that_is_taken_is_left_alone() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let from = folder(&generated(1)[0].1);
+    let taken = dir.path().join("taken");
+    fs::create_dir(&taken).expect("a folder");
+    assert_eq!(import(from.path(), &taken, &["--as", "velesdb"]).code, 0, "an empty one will do");
+    let before = image(&taken);
+    for into in [taken.as_path(), from.path()] {
+        let ran = import(from.path(), into, &["--as", "velesdb"]);
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert_eq!(export(&taken, "velesdb", into).code, 2);
+    }
+    assert_eq!(image(&taken), before);
+    let file = taken.join(before.keys().next().expect("a file"));
+    assert_eq!(import(from.path(), &file, &["--as", "velesdb"]).code, 2);
+    let empty = tempfile::tempdir().expect("a folder");
+    let new = dir.path().join("new");
+    assert_eq!(import(empty.path(), &new, &[]).code, 4);
+    assert_eq!(export(empty.path(), "velesdb", &new).code, 4);
+    assert_eq!(import(&taken, &new, &[]).code, 2, "it is a store already");
+    assert_eq!(import(Path::new("no/such/folder"), &new, &[]).code, 2);
+    assert_eq!(export(Path::new("no/such/folder"), "velesdb", &new).code, 2);
+    assert_eq!(export(&taken, "nothing", &new).code, 2);
+    assert!(!new.exists());
+}
+
+/// A view, a payload, a key or a value that the format cannot say.
+#[test]
+fn what_does_not_fit_exits_2() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let disk = |name: &str| {
+        let path = dir.path().join(name);
+        fs::create_dir(&path).expect("a folder");
+        Arc::new(OsFs::open(&path).expect("the folder"))
+    };
+    let options = || Options { durability: Durability::None, ..Options::default() };
+    let payloads = PayloadStore::open(disk("payloads"), options()).expect("a store");
+    payloads.store(7, b"no JSON").expect("a put");
+    payloads.close().expect("a close");
+    let kv = |name: &str| {
+        let clock = Arc::new(TestClock::new(SECOND));
+        KvStore::open(disk(name), options(), clock).expect("a store")
+    };
+    let keys = kv("keys");
+    keys.set(b"\xff", Value::Int(1), Some(Duration::from_secs(1))).expect("a set");
+    keys.close().expect("a close");
+    let decimals = kv("decimals");
+    decimals.set("pi", Value::List(vec![Value::Decimal("3.14".into())]), None).expect("a set");
+    decimals.close().expect("a close");
+    let journal = Journal::open(disk("journal"), options()).expect("a journal");
+    journal.append(b"one").expect("a record");
+    journal.set_cursor("me", Lsn(1)).expect("a cursor");
+    journal.append(b"two").expect("a record");
+    journal.close().expect("a close");
+    drop((payloads, keys, decimals, journal));
+    let out = dir.path().join("out");
+    for (store, format, code) in [
+        ("payloads", "velesdb", 2),
+        ("payloads", "velesdb-plan", 2),
+        ("payloads", "stemedb", 2),
+        ("payloads", "data-bridge-kv", 2),
+        ("keys", "data-bridge-kv", 2),
+        ("keys", "velesdb", 2),
+        ("decimals", "data-bridge-kv", 2),
+        ("journal", "velesdb", 2),
+        ("journal", "stemedb", 0),
+    ] {
+        let ran = export(&dir.path().join(store), format, &out);
+        assert_eq!((ran.code, out.exists()), (code, code == 0), "{store} {format}: {}", ran.stderr);
+    }
+    let right = serde_json::json!([
+        {"offset": 0, "payload_hex": "6f6e65"}, {"offset": 43, "payload_hex": "74776f"},
+    ]);
+    assert_eq!(read(&out, "stemedb"), right);
+    let (code, seen) = inspect(&dir.path().join("keys"), &[]);
+    assert_eq!((code, &seen["view"]), (0, &"a key-value store".into()));
+    assert_eq!(seen["bytes"], serde_json::json!({"ff": {"Int": 1}}));
+    let (code, seen) = inspect(&dir.path().join("journal"), &[]);
+    assert_eq!((code, &seen["cursors"]), (0, &serde_json::json!({"me": 1})));
+    assert_eq!(seen["state"][1], serde_json::json!({"lsn": 3, "payload_hex": "74776f"}));
+}
