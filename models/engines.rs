@@ -1,10 +1,11 @@
-//! What can be run by name: the store, the museum, and the seeds on trial.
+//! What can be run by name: the store and its views, the museum, and the seeds on trial.
 
 use crate::museum::{PIECES, Piece};
 use crate::outcome::{lines, run, run_threads, walk_twice};
 use crate::payload::{GOES_ON, POISONED};
 use crate::seeds::{Trial, trials};
 use crate::threads::{Plan, Schedule, Scheduled, Scores, store};
+use crate::views::{VIEWS, View};
 use crate::{Case, Outcome, PayloadSubject, Task, Token, Walks};
 use highwater::Row;
 use highwater_sim::{Campaign, Easy, Model, Rule, Stage, Verdict};
@@ -44,6 +45,7 @@ enum Kind {
 enum Card {
     Piece { piece: &'static Piece, twin: bool },
     Trial(&'static Trial),
+    View(&'static View),
 }
 
 impl Card {
@@ -51,6 +53,7 @@ impl Card {
         match self {
             Card::Piece { piece, twin } => piece.campaign(twin),
             Card::Trial(trial) => trial.campaign(),
+            Card::View(view) => view.campaign(),
         }
     }
 }
@@ -97,6 +100,13 @@ static ENGINES: LazyLock<Vec<Engine>> = LazyLock::new(|| {
         kind: Kind::StoreThreads,
         ..payload.clone()
     };
+    let views = VIEWS.iter().map(|view| Engine {
+        name: view.name.into(),
+        about: view.about,
+        kind: Kind::Easy { subject: view.subject, card: Card::View(view) },
+        ..payload.clone()
+    });
+    let views: Vec<Engine> = views.collect();
     let museum = PIECES.iter().flat_map(|piece| [false, true].map(|twin| exhibit(piece, twin)));
     let seeds = trials().iter().flat_map(|trial| {
         [Some(trial.engine), trial.twin]
@@ -104,7 +114,7 @@ static ENGINES: LazyLock<Vec<Engine>> = LazyLock::new(|| {
             .zip([false, true])
             .filter_map(|(subject, twin)| Some(on_trial(trial, subject?, twin)))
     });
-    [payload, threads].into_iter().chain(museum).chain(seeds).collect()
+    [payload, threads].into_iter().chain(views).chain(museum).chain(seeds).collect()
 });
 
 fn exhibit(piece: &'static Piece, twin: bool) -> Engine {

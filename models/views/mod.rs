@@ -11,7 +11,67 @@ pub use journal::journal;
 pub use key_value::key_value;
 
 use highwater::{Durability, Error, Options};
+use highwater_sim::{Campaign, Device, Easy, FailedSync, Failure};
 use std::io;
+
+/// A view with its workload, under a name.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// On the command line.
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub about: &'static str,
+    /// The engine on its workload.
+    pub subject: fn() -> Easy,
+    /// The disk that it is explored on.
+    pub device: Device,
+    /// Whether syncs may fail: not where what is visible is not promised, which [`Easy`] takes it
+    /// to be.
+    pub fails: bool,
+}
+
+/// All of them.
+pub const VIEWS: &[View] = &[
+    View {
+        name: "kv",
+        about: "the key-value store: counters, leases, a clock that is set back",
+        subject: || key_value(usize::MAX),
+        device: Device::PLAIN,
+        fails: true,
+    },
+    View {
+        name: "journal",
+        about: "the journal: records, a cursor, clean-ups",
+        subject: || journal(usize::MAX),
+        device: Device::PLAIN,
+        fails: true,
+    },
+    View {
+        name: "payload-compaction",
+        about: "the payload store when it compacts",
+        subject: compaction,
+        device: Device::PLAIN,
+        fails: true,
+    },
+    View {
+        name: "payload-interval",
+        about: "the payload store in mode Interval",
+        subject: interval,
+        device: Device::PLAIN,
+        fails: false,
+    },
+];
+
+impl View {
+    /// What it is judged by unless somebody asks for something else.
+    pub fn campaign(&self) -> Campaign {
+        let mut campaign = Campaign::default();
+        campaign.settings.device = self.device;
+        let told = FailedSync::TOLD.map(Failure::Sync);
+        campaign.failures = if self.fails { told.to_vec() } else { Vec::new() };
+        campaign
+    }
+}
 
 /// Small segments, so that a short workload has several; checkpoints where the workload says so.
 fn options() -> Options {
