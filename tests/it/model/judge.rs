@@ -115,7 +115,9 @@ impl Run<'_> {
     pub(super) fn owed(&self, op: &Op) -> Level {
         match (op, self.history.options.durability) {
             (Op::Flush | Op::Checkpoint, _) => Level::Durable,
-            (Op::Deferred(_), _) | (_, Durability::None) => Level::Buffered,
+            (Op::Deferred(_), _) | (_, Durability::None | Durability::Interval(_)) => {
+                Level::Buffered
+            }
             (_, Durability::FlushOnly) => Level::Flushed,
             (_, Durability::Fsync) => Level::Durable,
         }
