@@ -4,7 +4,7 @@
 //! machine the drift between two benchmarks that run one after the other is larger than most
 //! effects. Run with `cargo bench -p highwater-tests`.
 
-use highwater::{Durability, Options, PayloadStore};
+use highwater::{Durability, KvStore, Options, PayloadStore, SystemClock, Value};
 use highwater_models::{Case, PayloadSubject, Setup, Workload};
 use highwater_sim::{Explorer, Settings};
 use highwater_vfs::{File, OpenMode, OsFs, Vfs, write_all_at};
@@ -154,6 +154,78 @@ fn explore(threads: usize) {
     );
 }
 
+fn kv(dir: &tempfile::TempDir) -> KvStore {
+    KvStore::open(disk(dir), options(), Arc::new(SystemClock)).expect("it opens")
+}
+
+/// A million operations on a million keys, and on a thousand.
+fn recover_kv(keys: u64) {
+    let (ours, raw) =
+        (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("one"));
+    let store = kv(&ours);
+    for n in 0..RECORDS {
+        let key = format!("key {}", n % keys);
+        store.set(key, Value::Bytes(vec![7; 32]), None).expect("a set");
+    }
+    store.close().expect("a clean end");
+    drop(store);
+    let raw_disk = disk(&raw);
+    write_raw(&*raw_disk.open("log".as_ref(), OpenMode::CreateNew).expect("a file"));
+    compare(
+        &format!("recover 1 M operations, {keys} keys / read and check"),
+        0.0,
+        &mut || {
+            assert_eq!(kv(&ours).len() as u64, keys);
+            RECORDS
+        },
+        &mut || read_raw(&*raw_disk.open("log".as_ref(), OpenMode::Read).expect("a file")),
+    );
+}
+
+/// A snapshot of a million keys while somebody writes, beside writing as many bytes.
+fn snapshot_kv() {
+    let (ours, raw) =
+        (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("one"));
+    let store = kv(&ours);
+    for n in 0..RECORDS {
+        store.set(format!("key {n}"), Value::Bytes(vec![7; 32]), None).expect("a set");
+    }
+    let raw_disk = disk(&raw);
+    let mut nth = 0;
+    let mut written = 0;
+    compare(
+        "snapshot 1 M keys beside a writer / write",
+        0.0,
+        &mut || {
+            let done = std::sync::atomic::AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                let writer = scope.spawn(|| {
+                    let mut count = 0;
+                    while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                        let key = format!("key {}", count * 7919 % RECORDS);
+                        store.set(key, Value::Bytes(vec![8; 32]), None).expect("a set");
+                        count += 1;
+                    }
+                    count
+                });
+                store.create_snapshot().expect("a snapshot");
+                done.store(true, std::sync::atomic::Ordering::Relaxed);
+                written += writer.join().expect("it ends");
+            });
+            RECORDS
+        },
+        &mut || {
+            nth += 1;
+            let name = format!("log {nth}");
+            let file = raw_disk.open(name.as_ref(), OpenMode::CreateNew).expect("a file");
+            write_raw(&*file);
+            file.sync().expect("a sync");
+            RECORDS
+        },
+    );
+    println!("  the writer set {written} keys in {ROUNDS} snapshots");
+}
+
 fn main() {
     // By name: all, or those that contain an argument.
     let args: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
@@ -171,5 +243,12 @@ fn main() {
     }
     if asked("reopen") {
         reopen();
+    }
+    if asked("recover") {
+        recover_kv(RECORDS);
+        recover_kv(1000);
+    }
+    if asked("snapshot") {
+        snapshot_kv();
     }
 }

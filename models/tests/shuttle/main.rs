@@ -14,6 +14,7 @@
 mod disk;
 mod life;
 mod schedules;
+mod views;
 
 use disk::Race;
 use highwater_shuttle::Durability;
