@@ -163,7 +163,7 @@ fn campaign(args: &RunArgs, engine: &Engine, model: Model) -> Campaign {
         (false, true) => usual.failures,
         (false, false) => asked.collect(),
     };
-    let control = !args.no_control && !args.drop_syncs;
+    let control = usual.control && !args.no_control && !args.drop_syncs;
     Campaign { settings, failures, control }
 }
 

@@ -1,8 +1,8 @@
 //! data-bridge-kv's promises, one by one.
 
 use super::{
-    ADMITS, ALL, BOUNDS, CUTS, EXPIRES, Engine, HEADERS, LAX, LOGS, NAMES, REFUSES, SECONDS,
-    STAMPS, TIMES,
+    ADMITS, ALL, BOUNDS, CUTS, EXPIRES, Engine, HEADERS, LAX, LOGS, NAMES, REFUSES, SEALS, SECONDS,
+    SHUTS, STAMPS, TIMES,
 };
 use crate::museum::UNORDERED;
 use crate::seeds::Trial;
@@ -68,6 +68,14 @@ fn leases() -> Vec<Act> {
 
 fn batched() -> Vec<Act> {
     vec![Act::Submit(1, vec![b'a'; 20]), Act::Submit(2, vec![b'b'; 20]), Act::Commit]
+}
+
+fn covered() -> Vec<Act> {
+    vec![put(1, b'a'), Act::Checkpoint, put(2, b'b'), put(3, b'c')]
+}
+
+fn shut_down() -> Vec<Act> {
+    vec![Act::Submit(1, vec![b'a'; 20]), Act::Special("shutdown", Vec::new())]
 }
 
 fn mset() -> Vec<Act> {
@@ -264,6 +272,32 @@ pub(in crate::seeds) const TRIALS: &[Trial] = &[
         engine: || subject::<{ ALL ^ EXPIRES }>(vec![set(), Act::Checkpoint]),
         twin: Some(|| subject::<ALL>(vec![set(), Act::Checkpoint])),
         native: "the same time in the log and in the snapshot; an import mirrors it back",
+        ..Trial::PLAIN
+    },
+    Trial {
+        name: "data-bridge-kv/snapshot-header",
+        promise: "SHA-256 checksums of snapshots are verified",
+        source: PAGE,
+        about: "not of the header: with its time or its position wrong, entries are skipped",
+        rule: Some(Rule::P6Silence),
+        needs: Some(Failure::Decay(Decay::Flipped)),
+        ops: 4,
+        engine: || subject::<{ ALL ^ SEALS }>(covered()),
+        twin: Some(|| subject::<ALL>(covered())),
+        native: "a snapshot's checksum covers all of it",
+        ..Trial::PLAIN
+    },
+    Trial {
+        name: "data-bridge-kv/shutdown",
+        promise: "graceful shutdown with a final flush",
+        source: PAGE,
+        about: "the engine and its thread hold each other: the flush never runs",
+        rule: Some(Rule::P1Loss),
+        kill_only: true,
+        ops: 2,
+        engine: || subject::<{ LAX ^ SHUTS }>(shut_down()),
+        twin: Some(|| subject::<LAX>(shut_down())),
+        native: "closing syncs, and says if that failed",
         ..Trial::PLAIN
     },
     Trial {

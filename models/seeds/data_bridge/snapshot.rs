@@ -22,9 +22,15 @@ pub(super) struct Snapshot {
     pub(super) items: Items,
 }
 
+/// Over the items, and over the header too if it is `sealed`.
+fn checksum(header: &[u8], data: &[u8], sealed: bool) -> [u8; 32] {
+    let header = if sealed { header } else { &[] };
+    Sha256::new_with_prefix(header).chain_update(data).finalize().into()
+}
+
 impl Snapshot {
     /// Temporary file, sync, rename. Of the directory nothing is said.
-    pub(super) fn save(&self, disk: &Disk, now: u64) -> io::Result<()> {
+    pub(super) fn save(&self, disk: &Disk, now: u64, sealed: bool) -> io::Result<()> {
         let mut data = Vec::new();
         for (key, item) in &self.items {
             data.extend(key.to_le_bytes());
@@ -33,7 +39,8 @@ impl Snapshot {
             data.extend(item.expires.unwrap_or(u64::MAX).to_le_bytes());
         }
         let (created, position) = (self.created.to_be_bytes(), self.position.to_be_bytes());
-        let bytes = [MAGIC, &created, &position, &Sha256::digest(&data), &data].concat();
+        let sum = checksum(&[&created[..], &position].concat(), &data, sealed);
+        let bytes = [MAGIC, &created, &position, &sum, &data].concat();
         let temporary = format!("snapshot-{now}.tmp");
         remove_if_there(disk, &temporary)?;
         let file = disk.open(temporary.as_ref(), OpenMode::CreateNew)?;
@@ -43,21 +50,21 @@ impl Snapshot {
     }
 
     /// The newest by name; whatever is wrong with it is an error.
-    pub(super) fn load(disk: &Disk) -> io::Result<Snapshot> {
+    pub(super) fn load(disk: &Disk, sealed: bool) -> io::Result<Snapshot> {
         let names = disk.list(Path::new(""))?;
         let newest = names.iter().rfind(|n| n.starts_with("snapshot-") && n.ends_with(".snap"));
         let Some(name) = newest else { return Ok(Snapshot::default()) };
         let file = disk.open(name.as_ref(), OpenMode::Read)?;
         let mut bytes = vec![0; file.size()? as usize];
         read_full_at(&*file, &mut bytes, 0)?;
-        Snapshot::parse(&bytes).ok_or_else(|| damaged("invalid snapshot"))
+        Snapshot::parse(&bytes, sealed).ok_or_else(|| damaged("invalid snapshot"))
     }
 
-    fn parse(bytes: &[u8]) -> Option<Snapshot> {
+    fn parse(bytes: &[u8], sealed: bool) -> Option<Snapshot> {
         let (created, rest) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<8>()?;
         let (position, rest) = rest.split_first_chunk::<8>()?;
         let (sum, mut data) = rest.split_first_chunk::<32>()?;
-        if *sum != *Sha256::digest(data) {
+        if *sum != checksum(&bytes[8..24], data, sealed) {
             return None;
         }
         let mut items = Items::new();

@@ -20,6 +20,11 @@ fn rotated() -> Vec<Act> {
     vec![put(1, b'a'), put(2, b'b'), put(3, b'c')]
 }
 
+/// The first record has two sectors, the last one goes into a second segment.
+fn long() -> Vec<Act> {
+    vec![Act::Put(1, vec![b'a'; 600]), put(2, b'b'), Act::Delete(1)]
+}
+
 fn batched() -> Vec<Act> {
     vec![Act::Submit(1, vec![b'a'; 20]), Act::Submit(2, vec![b'b'; 20]), Act::Commit]
 }
@@ -108,6 +113,16 @@ pub(in crate::seeds) const TRIALS: &[Trial] = &[
         engine: || subject::<{ ALL ^ SEES }>(read()),
         twin: Some(|| subject::<ALL>(read())),
         native: "in mode Fsync visible is durable; deferred operations say Buffered",
+        ..Trial::PLAIN
+    },
+    Trial {
+        name: "stemedb/process",
+        promise: "a record appended with `Immediate` survives process crashes",
+        source: LIB,
+        about: "kept, with nothing mended",
+        kill_only: true,
+        engine: || subject::<0>(long()),
+        native: "the same",
         ..Trial::PLAIN
     },
     Trial {
