@@ -63,7 +63,7 @@ fn c1_what_is_written_meanwhile_is_newer() {
         disk.release();
         assert!(compaction.join().unwrap().payloads >= 10);
     });
-    assert_eq!((get(&store, 0), get(&store, 6)), (Some(b"newer".to_vec()), None), "C1");
+    assert_eq!((get(&store, 0), get(&store, 6)), (Some(b"newer".to_vec()), None), "CP1");
     // A change that is pending when its turn comes is left alone.
     let disk = TestDisk::default();
     let store = sparse(&disk);
@@ -77,7 +77,7 @@ fn c1_what_is_written_meanwhile_is_newer() {
         writer.join().unwrap();
         compaction.join().unwrap();
     });
-    assert_eq!(get(&store, 0).unwrap(), b"pending", "C1");
+    assert_eq!(get(&store, 0).unwrap(), b"pending", "CP1");
     drop(store);
-    assert_eq!(get(&open(&disk, &small()), 0).unwrap(), b"pending", "C1: and after a crash");
+    assert_eq!(get(&open(&disk, &small()), 0).unwrap(), b"pending", "CP1: and after a crash");
 }

@@ -91,8 +91,8 @@ impl<V: View> Engine<V> {
         Ok(Ack { lsn, level })
     }
 
-    /// In mode `Interval`: says what time it is, and makes everything durable if that is due. A time
-    /// that goes back begins anew.
+    /// In mode `Interval`: says what time it is, and makes everything durable if that is due. A
+    /// time that goes back begins anew.
     pub(crate) fn tick(&self, now: Duration) -> Result<Option<Ack>> {
         let Durability::Interval(interval) = self.options.durability else { return Ok(None) };
         let mut ticked = self.ticked.lock();

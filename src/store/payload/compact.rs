@@ -4,7 +4,7 @@
 //! the snapshot behind that, by the rule that lets any segment go (S3).
 //!
 //! Invariants
-//! - C1: what is appended again is the newest payload of its id when it is appended: nobody's
+//! - CP1: what is appended again is the newest payload of its id when it is appended: nobody's
 //!   change, visible or pending, is undone.
 
 use super::{PayloadStore, pending};
@@ -110,7 +110,7 @@ impl PayloadStore {
             log.writer.check()?;
             let index = self.index();
             let newest = |(id, position, _): &&(u64, Position, Vec<u8>)| {
-                index.get(*id) == Some(*position) && pending(log, *id).is_none() // C1
+                index.get(*id) == Some(*position) && pending(log, *id).is_none() // CP1
             };
             let again: Vec<Entry<'_>> = batch
                 .iter()
