@@ -257,7 +257,7 @@ impl<const MENDED: u32> Kv for Engine<MENDED> {
         self.change(Op { kind: MSET, items, number: 0 })
     }
 
-    /// A set that the thread has not taken yet. (Who reads it before is none of the questions here.)
+    /// A set that the thread has not taken yet, and that callers do not see before.
     fn submit(&mut self, key: u64, value: &[u8]) -> io::Result<()> {
         let op = Op::one(SET, key, value, 0);
         self.unseen.push(op.clone());
