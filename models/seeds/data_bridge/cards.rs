@@ -156,8 +156,9 @@ pub(in crate::seeds) const TRIALS: &[Trial] = &[
         source: PAGE,
         about: "a length whose bytes were lost is 0, and 0 is a panic at every start",
         rule: Some(Rule::P11Bounds),
-        ops: 1,
-        engine: || subject::<{ ALL ^ BOUNDS }>(puts()),
+        shows: &[Model::Posix, Model::Ext4Writeback, Model::Ext4Ordered],
+        ops: 2,
+        engine: || subject::<{ LAX ^ BOUNDS ^ CUTS }>(puts()),
         twin: Some(|| subject::<ALL>(puts())),
         native: "bounds before arithmetic, and zeros are no frame",
         ..Trial::PLAIN

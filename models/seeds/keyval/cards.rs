@@ -107,8 +107,9 @@ pub(in crate::seeds) const TRIALS: &[Trial] = &[
         source: README,
         about: "a size whose bytes were lost is 0, and that is a panic at every start",
         rule: Some(Rule::P11Bounds),
+        shows: &[Model::Posix, Model::Ext4Writeback, Model::Ext4Ordered],
         ops: 2,
-        engine: || log::<{ ALL ^ BOUNDS }>(puts()),
+        engine: || log::<{ ALL ^ BOUNDS ^ STOPS }>(puts()),
         twin: Some(|| log::<ALL>(puts())),
         native: "bounds before arithmetic, and zeros are no frame",
         ..Trial::PLAIN

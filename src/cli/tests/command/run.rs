@@ -117,3 +117,11 @@ fn an_audit_of_a_broken_engine_is_refused() {
         assert!(ran.stderr.contains("violated with all its syncs"), "{}", ran.stderr);
     }
 }
+
+#[test]
+fn where_no_power_is_lost_there_is_no_control() {
+    let engine = "seeds/velesdb/flush-only";
+    let (code, report) = json(&["run", "--engine", engine, "--model", "posix", "--format", "json"]);
+    assert_eq!((code, &report["verdict"]), (0, &"held".into()));
+    assert!(report["control_caught"].is_null());
+}
