@@ -50,7 +50,7 @@ pub struct RecoveryStats {
     pub duration: Duration,
 }
 
-/// A store of values by key. See the [module](self) for what is logged.
+/// A store of values by key, all of them in memory, and their changes in a log.
 ///
 /// Any number of threads may use it at once: share it by reference, or in an `Arc`. Callers who
 /// wait for the disk at the same time share one sync; readers wait for no sync. A key has 1 to 256
