@@ -164,6 +164,20 @@ fn fm2_what_comes_after_a_bad_record_is_not_shown() {
 }
 
 #[test]
+fn a_record_behind_a_bad_one_makes_it_corrupt() {
+    let files = write(&state(&[b"one", b"two"]), 1 << 20).unwrap();
+    for (at, tail) in [(32 + 40, Tail::Corrupt), (32 + 43 + 40, Tail::Torn)] {
+        let mut bytes = files.get(FIRST).unwrap().to_vec();
+        bytes[at] ^= 1;
+        assert_eq!(tails(&file(FIRST, &bytes)), [tail], "{at}");
+    }
+    let elsewhere = file("0000000000000001.wal", files.get(FIRST).unwrap());
+    let report = &read(&elsewhere).files[0];
+    assert_eq!((report.tail, report.offset), (Tail::Corrupt, 0));
+    assert_eq!(report.reason.as_deref(), Some("the header says offset 0, the name 1"));
+}
+
+#[test]
 fn a_cut_is_torn_but_at_the_end_of_a_record() {
     let files = write(&state(&[b"one", b"", b"three"]), 1 << 20).unwrap();
     let bytes = files.get(FIRST).unwrap();

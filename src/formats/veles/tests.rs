@@ -77,6 +77,7 @@ fn the_dialect_is_in_the_content() {
     assert_eq!(of(&STORE[..10]), (Name, None));
     // A first record that is damaged, and one behind it that is not.
     assert_eq!(of(&[&STORE[..10], STORE].concat()), (Content, None));
+    assert_eq!(of(DELETE), (Content, None));
     // Nothing but deletes without checksums: the same in both.
     assert_eq!(of(LEGACY_DELETE), (Content, Content));
     // A number whose checksum is four digits: each dialect finds a number.
@@ -104,6 +105,7 @@ fn fm2_a_state_ends_before_the_first_bad_record() {
         let log = [STORE, &vec![0; zeros]].concat();
         assert_eq!(current(&log), (Tail::Torn, json!({"7": [1, 2]})), "{zeros} zeros");
     }
+    assert_eq!(current(&[&damaged[..], DELETE].concat()).0, Tail::Corrupt);
     // A delete without checksum is no proof: any nine bytes that begin with a 2 are one.
     assert_eq!(current(&[STORE, b"?", LEGACY_DELETE].concat()).0, Tail::Torn);
     let report = &Dialect::Current.examine(&folder(&[STORE, b"?"].concat(), None), None).files[0];
@@ -141,6 +143,16 @@ fn a_snapshot_is_compared_with_the_log() {
         let (tails, state) = of(STORE, &INDEX[..size]);
         assert!(tails[0] == clean && tails[1] != clean && state == seven, "{size}: {tails:?}");
     }
+    // With the right checksum, but of another version or another size.
+    for (at, byte) in [(4, 0), (4, 2), (13, 0), (13, 2)] {
+        let mut other = INDEX[..INDEX.len() - 4].to_vec();
+        other[at] = byte;
+        other.extend(crc32fast::hash(&other).to_le_bytes());
+        assert_ne!(of(STORE, &other).0[1], clean, "{at} {byte}");
+    }
+    let mut longer = [&INDEX[..INDEX.len() - 4], b"?"].concat();
+    longer.extend(crc32fast::hash(&longer).to_le_bytes());
+    assert_eq!(of(STORE, &longer), (vec![clean, corrupt], seven.clone()));
     // Of another log, or of more than this log has.
     let other = Snapshot { position: 22, offsets: [(8, 9)].into() };
     assert_eq!(of(STORE, &snapshot::encode(&other)), (vec![clean, corrupt], seven.clone()));
