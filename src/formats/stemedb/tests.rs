@@ -199,6 +199,10 @@ fn every_flipped_bit_is_noticed() {
     let flips = crate::flips(&Stemedb, &files);
     assert_eq!((flips.silent, flips.harmless), (0, 0));
     assert!(flips.detected() > 1000);
+    // Nor does a flip in the only header make a segment foreign.
+    let files = write(&state(&[b"one", b"", b"three"]), 1 << 20).unwrap();
+    let flips = crate::flips(&Stemedb, &files);
+    assert_eq!((flips.detected(), flips.total()), (8 * 160, 8 * 160));
     let bytes = [vec![9; 20], foreign(b"one", over_payload), foreign(b"two", over_payload)];
     let flips = crate::flips(&Stemedb, &file(FIRST, &bytes.concat()));
     // A length that is not covered: the hash notices. A header that nobody knows: nobody does.
