@@ -180,6 +180,20 @@ fn a_place_that_is_taken_is_left_alone() {
     assert!(!new.exists());
 }
 
+/// Lists in lists that the other system reads, and our store would not.
+#[test]
+fn an_import_that_fails_leaves_nothing() {
+    let inner = bridge::Value::Int(1);
+    let value = (0..100).fold(inner, |inner, _| bridge::Value::List(vec![inner]));
+    let entry = bridge::Entry { value, expires: None, version: 1, lock: false };
+    let state = bridge::State { at: SECOND, entries: [("deep".into(), entry)].into() };
+    let (from, to) =
+        (folder(&bridge::write(&state, Form::Both)), tempfile::tempdir().expect("one"));
+    let ran = import(from.path(), &to.path().join("store"), &[]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert_eq!(fs::read_dir(to.path()).expect("a folder").count(), 0, "nothing is left");
+}
+
 /// A view, a payload, a key or a value that the format cannot say.
 #[test]
 fn what_does_not_fit_exits_2() {

@@ -116,6 +116,17 @@ fn what_is_not_recognised_or_more_than_one_is_said() {
         let (code, seen) = inspect(both.path(), &["--as", system]);
         assert_eq!((code, &seen["system"], &seen["state"]), (0, &system.into(), &json!({})));
     }
+    // Nothing but a name.
+    for (name, system, verdict) in [
+        ("payloads.log", "velesdb", "clean"),
+        ("0000000000000000.wal", "stemedb", "torn"),
+        ("wal-0000000000000000.log", "keyval", "clean"),
+        ("wal-current.log", "data-bridge-kv", "torn"),
+    ] {
+        let (code, seen) = inspect(folder(&[(name, b"")].into_iter().collect()).path(), &[]);
+        assert_eq!((code, &seen["system"]), (0, &system.into()), "{name}");
+        assert_eq!(seen["verdict"], verdict, "{name}");
+    }
     let text = folder(&[("payloads.log", b"a text file")].into_iter().collect());
     let (code, seen) = inspect(text.path(), &[]);
     assert_eq!((code, &seen["candidates"]), (4, &json!([])));
