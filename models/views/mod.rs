@@ -4,11 +4,14 @@ mod compaction;
 mod interval;
 mod journal;
 mod key_value;
+mod raft;
+pub mod redb;
 
 pub use compaction::compaction;
 pub use interval::interval;
 pub use journal::journal;
 pub use key_value::key_value;
+pub use raft::raft;
 
 use highwater::{Durability, Error, Options};
 use highwater_sim::{Campaign, Device, Easy, FailedSync, Failure};
@@ -58,6 +61,14 @@ pub const VIEWS: &[View] = &[
         about: "the payload store in mode Interval",
         subject: interval,
         device: Device::PLAIN,
+        fails: false,
+    },
+    View {
+        name: "raft",
+        about: "the Raft store: journal, redb and snapshots on one disk",
+        subject: || raft(usize::MAX),
+        // redb checksums whole pages; and `tests/raft.rs` has syncs fail, with one crash.
+        device: Device { sector: 4096, ..Device::PLAIN },
         fails: false,
     },
 ];

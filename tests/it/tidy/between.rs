@@ -39,8 +39,9 @@ pub(super) fn arrows(manifest: &Source) -> Vec<String> {
         "src/store/Cargo.toml" | "sim/Cargo.toml" => &["highwater-vfs"],
         "models/shuttle/Cargo.toml" => &["highwater-vfs"],
         "src/service/Cargo.toml" => &["highwater-vfs", "highwater"],
+        "src/raft/Cargo.toml" => &["highwater-raft", "highwater-vfs", "highwater"],
         "models/Cargo.toml" => {
-            &["highwater-vfs", "highwater", "highwater-sim", "highwater-shuttle"]
+            &["highwater-vfs", "highwater", "highwater-raft", "highwater-sim", "highwater-shuttle"]
         }
         _ => return Vec::new(),
     };
