@@ -8,9 +8,7 @@
 use highwater_raft::{HardState, Metadata};
 use highwater_sim::{Act, Easy, Kv};
 use highwater_vfs::{File, OpenMode, Vfs, read_exact_at, write_all_at};
-use redb::{
-    Builder, Database, ReadableDatabase, StorageBackend, TableDefinition, TableError,
-};
+use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableDefinition, TableError};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;

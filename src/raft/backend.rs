@@ -151,7 +151,10 @@ impl StorageBackend for Overlay {
             let (part, behind) = rest.split_at_mut(bytes);
             match written.blocks.get(&block) {
                 Some(new) => part.copy_from_slice(&new[within..within + bytes]),
-                None => read(&*self.file, part, block * BLOCK + within as u64, written.below, written.len)?,
+                None => {
+                    let at = block * BLOCK + within as u64;
+                    read(&*self.file, part, at, written.below, written.len)?;
+                }
             }
             rest = behind;
         }

@@ -1,7 +1,7 @@
 //! What can go wrong, and what the caller can do about it.
 
 use highwater::Corruption;
-use std::io;
+use std::io::{self, ErrorKind};
 
 /// The Raft store's result.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -72,7 +72,13 @@ pub(crate) fn database<E: Into<redb::Error>>(
 ) -> impl FnOnce(E) -> Error {
     let file = file.to_string();
     move |error| match error.into() {
-        redb::Error::Io(source) => io(op, &file)(source),
+        // What the disk says is one; what redb says of its bytes is another.
+        redb::Error::Io(source) => match source.kind() {
+            ErrorKind::InvalidData | ErrorKind::UnexpectedEof => {
+                corrupt(&file, 0, "a whole database", source)
+            }
+            _ => io(op, &file)(source),
+        },
         redb::Error::PreviousIo | redb::Error::DatabaseClosed => {
             Error::Store(highwater::Error::Poisoned)
         }

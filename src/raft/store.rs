@@ -183,10 +183,14 @@ impl RaftStore {
             return Ok(());
         }
         parts.trying(|parts| {
-            let ack = self.journal.append(&Record::Purge(to).encode())?;
+            let record = Record::Purge(to).encode();
+            let ack = self.journal.append(&record)?;
             parts.log.purge(Place { id: to, lsn: ack.lsn });
             let needed = parts.log.needed().expect("the purge itself is"); // RL3
             self.journal.set_cursor(CURSOR, needed)?;
+            // Said again: the journal removes a segment of which nothing is left but cursors, and
+            // its readers then miss what stood there.
+            self.journal.append_deferred(&record)?;
             self.journal.clean_up()?;
             Ok(())
         })

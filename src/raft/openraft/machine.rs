@@ -66,16 +66,16 @@ where
     }
 
     fn current(&self) -> Answer<C, Option<Snapshot<C>>> {
-        let failed = |error| {
-            to::<C, crate::Error>(|why| StorageIOError::read_snapshot(None, why))(error)
-        };
+        let failed =
+            |error| to::<C, crate::Error>(|why| StorageIOError::read_snapshot(None, why))(error);
         let Some(mut reader) = self.store.open_snapshot().map_err(failed)? else {
             return Ok(None);
         };
         let mut bytes = vec![0; reader.meta().size as usize];
         reader.read(&mut bytes).map_err(failed)?;
-        let meta: Meta<C> = serde_json::from_slice(&reader.meta().configuration)
-            .map_err(to::<C, _>(|why| StorageIOError::read_snapshot(None, why)))?;
+        let meta: Meta<C> =
+            serde_json::from_slice(&reader.meta().configuration)
+                .map_err(to::<C, _>(|why| StorageIOError::read_snapshot(None, why)))?;
         Ok(Some(Snapshot { meta, snapshot: Box::new(Cursor::new(bytes)) }))
     }
 
