@@ -9,12 +9,14 @@
 //!   creation was cut short.
 //! - RM3: a commit has two phases: what the header names was synced before it was named. Damage to
 //!   it is then no torn commit, and is reported.
+//! - RM4: of the two commits that the file holds the later one counts, if it is whole, whichever
+//!   the header names. One bit there, which no checksum covers, would else take back a vote.
 
 use crate::backend::{Backend, Overlay};
 use crate::error::{Result, corrupt, database, io};
 use crate::{HardState, SnapshotMeta};
 use highwater_vfs::{OpenMode, Vfs};
-use redb::{Builder, Database, ReadableDatabase, TableDefinition, TableError};
+use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableDefinition, TableError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -28,6 +30,11 @@ const TABLE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("raft");
 const HARD: &str = "hard state";
 const SNAPSHOT: &str = "snapshot";
 const LOG: &str = "log";
+/// Which commit it is: of two in a file the later one has the greater number.
+const REVISION: &str = "revision";
+
+/// Where the header says which of its two commits counts: the lowest bit of this byte.
+const WHICH: u64 = 9;
 
 /// Bytes of cache: all of it fits, and redb's own default is a gigabyte.
 const CACHE: usize = 1 << 20;
@@ -49,6 +56,7 @@ pub struct Known {
 #[derive(Debug)]
 pub struct Metadata {
     known: Known,
+    revision: u64,
     backend: Backend,
     database: Database,
 }
@@ -66,7 +74,7 @@ impl Metadata {
     /// # Errors
     /// `Corrupt` for damage; whatever the disk reports.
     pub fn open(disk: &Arc<dyn Vfs>) -> Result<Metadata> {
-        let known = load(&**disk)?.unwrap_or_default();
+        let (known, revision) = load(&**disk)?.unwrap_or_default();
         match disk.remove(Path::new(NEW)) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io("remove", NEW)(e)),
             _ => {}
@@ -75,7 +83,7 @@ impl Metadata {
         let backend = Backend::new(file);
         let made = Builder::new().set_cache_size(CACHE).create_with_backend(backend.clone());
         let database = made.map_err(database("create", NEW))?;
-        let mut metadata = Metadata { known: Known::default(), backend, database };
+        let mut metadata = Metadata { known: Known::default(), revision, backend, database };
         metadata.save(known)?; // RM1
         disk.rename(Path::new(NEW), Path::new(FILE)).map_err(io("rename", FILE))?; // RM2
         disk.sync_dir(Path::new("")).map_err(io("sync", ""))?;
@@ -98,6 +106,7 @@ impl Metadata {
             (HARD, Some(hard.encode())),
             (SNAPSHOT, snapshot.as_ref().map(SnapshotMeta::encode)),
             (LOG, log.map(|number| number.to_le_bytes().to_vec())),
+            (REVISION, Some((self.revision + 1).to_le_bytes().to_vec())),
         ];
         let commit = || -> std::result::Result<(), redb::Error> {
             let mut transaction = self.database.begin_write()?;
@@ -113,19 +122,34 @@ impl Metadata {
             Ok(transaction.commit()?)
         };
         commit().map_err(database("commit", FILE))?;
-        self.known = known;
+        (self.known, self.revision) = (known, self.revision + 1);
         Ok(())
     }
 }
 
+/// What a file says, and in which revision.
+type Found = (Known, u64);
+
 /// Reads the file of an earlier life, and changes nothing; `None` if there is none.
-pub(crate) fn load(disk: &dyn Vfs) -> Result<Option<Known>> {
+fn load(disk: &dyn Vfs) -> Result<Option<Found>> {
     let file = match disk.open(Path::new(FILE), OpenMode::Read) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(io("open", FILE))?,
     };
-    let overlay = Overlay::new(file).map_err(io("open", FILE))?;
-    let read = || -> std::result::Result<Option<Known>, redb::Error> {
+    let named = read(Overlay::new(Arc::clone(&file)).map_err(io("read", FILE))?)?;
+    let other = Overlay::new(file).and_then(|overlay| {
+        let mut which = [0];
+        overlay.read(WHICH, &mut which)?;
+        overlay.write(WHICH, &[which[0] ^ 1])?;
+        Ok(overlay)
+    });
+    // The other one may be any half of a commit: then it does not count.
+    let other = read(other.map_err(io("read", FILE))?).ok();
+    Ok(Some(other.filter(|other| other.1 > named.1).unwrap_or(named))) // RM4
+}
+
+fn read(overlay: Overlay) -> Result<Found> {
+    let read = || -> std::result::Result<Option<Found>, redb::Error> {
         let mut builder = Builder::new();
         let mut database = builder.set_cache_size(CACHE).create_with_backend(overlay)?;
         database.check_integrity()?;
@@ -135,28 +159,26 @@ pub(crate) fn load(disk: &dyn Vfs) -> Result<Option<Known>> {
             table => table?,
         };
         let value = |key| Ok::<_, redb::Error>(table.get(key)?.map(|v| v.value().to_vec()));
-        let (hard, snapshot, log) = (value(HARD)?, value(SNAPSHOT)?, value(LOG)?);
-        Ok(decode(hard, snapshot, log))
+        Ok(decode([value(HARD)?, value(SNAPSHOT)?, value(LOG)?, value(REVISION)?]))
     };
     // Damage makes redb panic here and there; what it changed is the overlay, which is gone then.
     let Ok(read) = catch_unwind(AssertUnwindSafe(read)) else {
         return Err(corrupt(FILE, 0, "a whole database", "one that makes redb panic"));
     };
-    match read.map_err(database("read", FILE))? {
-        Some(known) => Ok(Some(known)),
-        None => Err(corrupt(FILE, 0, "hard state, snapshot and log", "something else")),
-    }
+    let strange = || corrupt(FILE, 0, "hard state, snapshot and log", "something else");
+    read.map_err(database("read", FILE))?.ok_or_else(strange)
 }
 
-fn decode(hard: Option<Vec<u8>>, snap: Option<Vec<u8>>, log: Option<Vec<u8>>) -> Option<Known> {
+fn decode([hard, snapshot, log, revision]: [Option<Vec<u8>>; 4]) -> Option<Found> {
+    let number = |bytes: Vec<u8>| Some(u64::from_le_bytes(bytes.try_into().ok()?));
     let hard = HardState::decode(&hard?)?;
-    let snapshot = match snap {
+    let snapshot = match snapshot {
         None => None,
         Some(bytes) => Some(SnapshotMeta::decode(&bytes)?),
     };
     let log = match log {
         None => None,
-        Some(bytes) => Some(u64::from_le_bytes(bytes.try_into().ok()?)),
+        Some(bytes) => Some(number(bytes)?),
     };
-    Some(Known { hard, snapshot, log })
+    Some((Known { hard, snapshot, log }, number(revision?)?))
 }

@@ -177,7 +177,7 @@ fn the_log_and_the_metadata_go_together() {
     assert_eq!(open(&disk).unwrap().last(), Some(id(1, 1)));
 }
 
-/// RM3: no flipped bit of the metadata takes back a vote.
+/// RM3, RM4: no flipped bit of the metadata takes back a vote.
 #[test]
 fn damage_to_the_metadata_is_reported() {
     let (dir, disk) = disk();
@@ -193,27 +193,29 @@ fn damage_to_the_metadata_is_reported() {
     let file = disk.open(path, OpenMode::Read).unwrap();
     let mut bytes = vec![0; file.size().unwrap() as usize];
     read_exact_at(&*file, &mut bytes, 0).unwrap();
-    let used = (0..bytes.len()).filter(|at| bytes[*at] != 0 || *at < 320);
+    // All bits of what says which commit counts; one of a byte elsewhere.
+    let head = (0..64).flat_map(|at| (0..8).map(move |bit| (at, bit)));
+    let used = (64..bytes.len()).filter(|at| *at < 320 || bytes[*at] != 0 && at % 53 == 0);
     let (mut reported, mut harmless) = (0, 0);
     std::panic::set_hook(Box::new(|_| ())); // redb panics on some of them
-    for at in used.filter(|at| *at < 320 || at % 5 == 0) {
+    for (at, bit) in head.chain(used.map(|at| (at, at % 8))) {
         let mut damaged = bytes.clone();
-        damaged[at] ^= 1 << (at % 8);
+        damaged[at] ^= 1 << bit;
         std::fs::write(dir.path().join(path), damaged).unwrap();
         match Metadata::open(&disk) {
             Ok(metadata) => {
-                assert_eq!(metadata.known(), &known, "byte {at}");
+                assert_eq!(metadata.known(), &known, "byte {at} bit {bit}");
                 harmless += 1;
             }
             result => {
-                assert!(is_corrupt(result), "byte {at}");
+                assert!(is_corrupt(result), "byte {at} bit {bit}");
                 reported += 1;
             }
         }
     }
     drop(std::panic::take_hook());
     println!("{reported} reported, {harmless} harmless");
-    assert!(reported > harmless, "{reported} reported, {harmless} harmless");
+    assert!(reported > 100, "{reported} reported, {harmless} harmless");
 }
 
 /// A disk whose syncs fail while somebody wants them to.
