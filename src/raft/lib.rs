@@ -6,16 +6,16 @@
 //!
 //! What a persistence layer of a Raft node is usually asked for:
 //!
-//! | to do | call |
+//! | to do | call of [`RaftStore`] |
 //! |---|---|
-//! | save and load term and vote | [`save_hard_state`](RaftStore::save_hard_state), [`hard_state`](RaftStore::hard_state) |
-//! | append entries | [`append`](RaftStore::append) |
-//! | load entries | [`entry`](RaftStore::entry), [`entries`](RaftStore::entries) |
-//! | delete from an index on | [`truncate_from`](RaftStore::truncate_from) |
-//! | delete up to an index | [`purge_to`](RaftStore::purge_to) |
-//! | first and last index | [`first`](RaftStore::first), [`last`](RaftStore::last) |
-//! | save a snapshot | [`begin_snapshot`](RaftStore::begin_snapshot), [`SnapshotWriter`] |
-//! | load a snapshot | [`snapshot`](RaftStore::snapshot), [`open_snapshot`](RaftStore::open_snapshot) |
+//! | save and load term and vote | `save_hard_state`, `hard_state` |
+//! | append entries | `append` |
+//! | load entries | `entry`, `entries` |
+//! | delete from an index on | `truncate_from` |
+//! | delete up to an index | `purge_to` |
+//! | first and last index | `first`, `last` |
+//! | save a snapshot | `begin_snapshot`, [`SnapshotWriter`] |
+//! | load a snapshot | `snapshot`, `open_snapshot` |
 //! | sync | nothing: what is acknowledged is durable |
 
 mod backend;

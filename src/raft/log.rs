@@ -4,7 +4,7 @@
 //! Invariants
 //! - RL1: indices are consecutive, terms never fall; what was purged stands right before the first.
 //! - RL2: positions in the journal grow with the index. So what replaced a cut entry stands behind
-//!   the cut, and a crash, which leaves a prefix of the journal, never leaves one without the other.
+//!   the cut, and a crash, which leaves a prefix of the journal, leaves no one without the other.
 //! - RL3: every record that says something about an entry that is left, and the last purge, stand
 //!   at or behind the first position that is needed.
 

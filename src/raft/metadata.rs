@@ -33,8 +33,12 @@ const LOG: &str = "log";
 /// Which commit it is: of two in a file the later one has the greater number.
 const REVISION: &str = "revision";
 
-/// Where the header says which of its two commits counts: the lowest bit of this byte.
+/// The byte of the header that says which of its two commits counts, and that it is not to be
+/// doubted, as it had two phases. Doubted, it is verified before it is looked at, and redb takes
+/// the other one if it is not whole.
 const WHICH: u64 = 9;
+const COUNTS: u8 = 1;
+const TWO_PHASES: u8 = 4;
 
 /// Bytes of cache: all of it fits, and redb's own default is a gigabyte.
 const CACHE: usize = 1 << 20;
@@ -140,10 +144,9 @@ fn load(disk: &dyn Vfs) -> Result<Option<Found>> {
     let other = Overlay::new(file).and_then(|overlay| {
         let mut which = [0];
         overlay.read(WHICH, &mut which)?;
-        overlay.write(WHICH, &[which[0] ^ 1])?;
+        overlay.write(WHICH, &[(which[0] ^ COUNTS) & !TWO_PHASES])?;
         Ok(overlay)
     });
-    // The other one may be any half of a commit: then it does not count.
     let other = read(other.map_err(io("read", FILE))?).ok();
     Ok(Some(other.filter(|other| other.1 > named.1).unwrap_or(named))) // RM4
 }

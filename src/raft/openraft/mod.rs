@@ -5,6 +5,8 @@
 //! (openraft's feature `single-term-leader`): a log id is then an index and a term, as it is here.
 //! Calls wait for the disk where they are made.
 
+#![allow(clippy::result_large_err)] // openraft's errors are, and its traits ask for them
+
 mod machine;
 
 pub use machine::{App, Machine};
@@ -87,7 +89,7 @@ impl<C: RaftTypeConfig> RaftLogStorage<C> for LogStore {
         vote.transpose().map_err(to::<C, _>(StorageIOError::read_vote))
     }
 
-    /// What is purged was committed: appended again, as openraft's own tests do, it changes nothing.
+    /// What is purged was committed: appended again, as openraft's tests do, it changes nothing.
     async fn append<I>(&mut self, entries: I, flushed: LogFlushed<C>) -> Answer<C, ()>
     where
         I: IntoIterator<Item = C::Entry> + OptionalSend,
