@@ -32,7 +32,8 @@ fn held(subject: &Easy, campaign: &Campaign) -> Report<Easy> {
 fn the_raft_store_is_held() {
     let view = VIEWS.iter().find(|view| view.name == "raft").unwrap();
     for model in Model::ALL {
-        let crashes = if matches!(model, Model::Posix | Model::Ext4Journal) { 2 } else { 1 };
+        // Under `posix` two take five minutes: `highwater run --engine raft`.
+        let crashes = if model == Model::Ext4Journal { 2 } else { 1 };
         let report = held(&(view.subject)(), &campaign(model, crashes, Vec::new()));
         let counted = matches!(model, Model::Ext4Journal | Model::Strict);
         assert_eq!(report.exhaustive(), counted, "{model}");
