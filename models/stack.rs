@@ -68,13 +68,28 @@ fn place(symbol: &Symbol) -> Option<Place> {
     if file.starts_with(SHARED) {
         return None;
     }
-    let name = symbol.name()?.to_string();
-    let plain = |part: &&str| !part.starts_with('{') && !is_hash(part);
-    let function = name.split("::").filter(plain).last()?.trim_end_matches('>').to_string();
+    let name = without_types(&symbol.name()?.to_string());
+    let plain = |part: &&str| !part.is_empty() && !part.starts_with('{') && !is_hash(part);
+    let function = name.split("::").filter(plain).last()?.to_string();
     if file == "group_commit.rs" || BETWEEN.contains(&(file, function.as_str())) {
         return None;
     }
     Some(Place { file: file.to_string(), line: symbol.lineno()?, function })
+}
+
+/// A function's path without what stands in angle brackets: `recover::<Index>` is `recover`, which
+/// is what it is called where names are mangled in the old way.
+fn without_types(name: &str) -> String {
+    let (mut depth, mut before) = (0, ' ');
+    let mut plain = |c: char| {
+        let closes = c == '>' && before != '-';
+        depth += i32::from(c == '<');
+        let kept = depth == 0;
+        depth -= i32::from(closes);
+        before = c;
+        kept
+    };
+    name.chars().filter(|c| plain(*c)).collect()
 }
 
 fn is_hash(part: &str) -> bool {
@@ -104,5 +119,29 @@ pub fn site_with_line_of(call: &SyncCall) -> String {
     match frames(1).first() {
         Some(place) => format!("{} at {}:{}", site_of(call), place.file, place.line),
         None => site_of(call),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_types;
+
+    #[test]
+    fn functions_are_called_the_same_in_every_build() {
+        for (name, plain) in [
+            ("highwater::recovery::recover", "highwater::recovery::recover"),
+            (
+                "highwater::recovery::recover::<highwater::index::Index>",
+                "highwater::recovery::recover::",
+            ),
+            (
+                "highwater::engine::Engine<V>::commit::{closure#0}",
+                "highwater::engine::Engine::commit::{closure#0}",
+            ),
+            ("<a::Log<b::C> as d::Log>::finish", "::finish"),
+            ("a::b::<fn(u8) -> c::D<E>>::f", "a::b::::f"),
+        ] {
+            assert_eq!(without_types(name), plain);
+        }
     }
 }

@@ -5,6 +5,7 @@ mod compact;
 mod frame;
 mod group;
 mod latch;
+pub(crate) mod leases;
 pub(crate) mod redo;
 pub(crate) mod snapshots;
 mod strict;

@@ -83,7 +83,9 @@ mod tail_3;
 mod tail_5;
 mod tail_7;
 mod tail_9;
+mod time_1;
 mod time_6;
+mod time_7;
 mod vis_1;
 mod vis_2;
 
@@ -168,7 +170,9 @@ pub const PIECES: &[Piece] = &[
     race_10::PIECE,
     vis_1::PIECE,
     vis_2::PIECE,
+    time_1::PIECE,
     time_6::PIECE,
+    time_7::PIECE,
     port_2::PIECE,
 ];
 
