@@ -57,9 +57,9 @@ pub struct Options {
     /// taking back the operation: see [`checkpoint_error`](crate::PayloadStore::checkpoint_error).
     pub auto_checkpoint: bool,
     /// How long an operation waits for each of the two syncs of other callers that it may have to
-    /// wait for, before it answers [`Error::TimedOut`](crate::Error::TimedOut); `None`, the default,
-    /// for as long as it takes. A caller that does the work itself waits for the disk whatever it
-    /// takes, and so does one that must begin a new segment or makes a checkpoint.
+    /// wait for, before it answers [`Error::TimedOut`](crate::Error::TimedOut); `None`, the
+    /// default, for as long as it takes. A caller that does the work itself waits for the disk
+    /// whatever it takes, and so does one that must begin a new segment or makes a checkpoint.
     pub patience: Option<Duration>,
 }
 
