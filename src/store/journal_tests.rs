@@ -131,3 +131,22 @@ fn each_directory_is_opened_as_what_it_is() {
     let long = open(&disk).set_cursor(&"x".repeat(257), Lsn(1)).unwrap_err();
     assert!(matches!(long, Error::TooLarge { size: 257, limit: 256, .. }), "{long}");
 }
+
+#[test]
+fn j1_segments_of_cursors_alone_leave_no_hole() {
+    let disk = TestDisk::default();
+    let journal = filled(&disk, 6);
+    for _ in 0..40 {
+        journal.set_cursor("reader", Lsn(2)).unwrap();
+    }
+    for n in 0..6 {
+        journal.append(&record(n)).unwrap();
+    }
+    let before = all(&journal);
+    journal.clean_up().unwrap();
+    journal.clean_up().unwrap();
+    assert_eq!(all(&journal), before, "J1");
+    journal.close().unwrap();
+    drop(journal);
+    assert_eq!(all(&open(&disk)), before, "J1: and opened again");
+}

@@ -1,7 +1,8 @@
 //! What a journal keeps in memory: its segments, marks to find records by, and the cursors.
 //!
 //! Invariants
-//! - J1: the live count of a segment is the number of records in it that no clean-up has let go.
+//! - J1: the live count of a segment is the number of entries in it, cursors included, until a
+//!   clean-up lets go of all: so what goes is a beginning of the log, and never a hole.
 //! - J2: a clean-up lets a segment go only if it ends before every cursor.
 
 use crate::error::Result;
@@ -40,7 +41,7 @@ struct Mark {
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     Record(Place),
-    Cursor(String, Option<Lsn>),
+    Cursor(Place, String, Option<Lsn>),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -119,7 +120,7 @@ impl View for Records {
             (HASHED, bytes) if bytes.len() >= blake3::OUT_LEN => Some(Change::Record(place)),
             (CURSOR, bytes) => {
                 let at = Some(Lsn(u64_at(bytes.get(..8)?, 0))).filter(|lsn| lsn.0 > 0);
-                Some(Change::Cursor(String::from_utf8(bytes[8..].to_vec()).ok()?, at))
+                Some(Change::Cursor(place, String::from_utf8(bytes[8..].to_vec()).ok()?, at))
             }
             _ => None,
         }
@@ -131,15 +132,16 @@ impl View for Records {
     }
 
     fn apply(&mut self, change: Change) {
+        let (Change::Record(place) | Change::Cursor(place, ..)) = change;
+        self.slots[place.slot as usize].live += 1; // J1
         match change {
             Change::Record(place) => {
-                self.slots[place.slot as usize].live += 1; // J1
                 self.last = place.lsn;
                 self.first = if self.first == Lsn(0) { place.lsn } else { self.first };
                 self.mark(place);
             }
-            Change::Cursor(name, Some(at)) => drop(self.cursors.insert(name, at)),
-            Change::Cursor(name, None) => drop(self.cursors.remove(&name)),
+            Change::Cursor(_, name, Some(at)) => drop(self.cursors.insert(name, at)),
+            Change::Cursor(_, name, None) => drop(self.cursors.remove(&name)),
         }
     }
 
@@ -155,9 +157,6 @@ impl View for Records {
     fn moved(&mut self, entry: &Entry<'_>, place: Place) {
         let new = place.slot as usize;
         self.slots[new].last = place.lsn;
-        if !matches!(Records::change(entry, place), Some(Change::Record(_))) {
-            return;
-        }
         let held = |(at, slot): (usize, &Slot)| {
             at != new && slot.live > 0 && (slot.first..=slot.last).contains(&place.lsn)
         };
@@ -167,7 +166,9 @@ impl View for Records {
         }
         self.slots[new].live += 1; // J1
         self.marks.retain(|mark| mark.lsn < place.lsn || mark.slot == place.slot);
-        self.mark(place);
+        if matches!(Records::change(entry, place), Some(Change::Record(_))) {
+            self.mark(place);
+        }
     }
 
     fn cut(&mut self) -> Records {
