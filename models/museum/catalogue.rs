@@ -1,6 +1,6 @@
-//! The whole catalogue in its order: the bugs that have a piece, and those that wait for one.
+//! The whole catalogue in its order.
 
-use super::{OPEN, Open, PIECES, Piece};
+use super::{PIECES, Piece};
 
 /// The classes in the order of the catalogue, and what their bugs have in common.
 pub const CLASSES: &[(&str, &str)] = &[
@@ -27,46 +27,26 @@ pub const CLASSES: &[(&str, &str)] = &[
     ("PORT", "another machine"),
 ];
 
-/// A bug of the catalogue.
-#[derive(Clone, Copy, Debug)]
-pub enum Entry {
-    /// It can be run.
-    Piece(&'static Piece),
-    /// It waits.
-    Open(&'static Open),
+/// The class of a bug: `ACK` of `ACK-1`.
+pub fn class(piece: &Piece) -> &'static str {
+    piece.bug.split('-').next().unwrap_or_default()
 }
 
-impl Entry {
-    /// Its class and number: `ACK-1`.
-    pub fn bug(&self) -> &'static str {
-        match self {
-            Entry::Piece(piece) => piece.bug,
-            Entry::Open(open) => open.bug,
-        }
-    }
-
-    /// Its class: `ACK`.
-    pub fn class(&self) -> &'static str {
-        self.bug().split('-').next().unwrap_or_default()
-    }
-
-    /// Where it stands in the catalogue: classes first, then numbers.
-    fn place(&self) -> (usize, u32) {
-        let class = CLASSES.iter().position(|(class, _)| *class == self.class());
-        let number = self.bug().rsplit('-').next().and_then(|number| number.parse().ok());
-        (class.unwrap_or(usize::MAX), number.unwrap_or(u32::MAX))
-    }
+/// Where it stands in the catalogue: classes first, then numbers.
+fn place(piece: &Piece) -> (usize, u32) {
+    let place = CLASSES.iter().position(|(name, _)| *name == class(piece));
+    let number = piece.bug.rsplit('-').next().and_then(|number| number.parse().ok());
+    (place.unwrap_or(usize::MAX), number.unwrap_or(u32::MAX))
 }
 
-/// All bugs, with a piece or without.
+/// All bugs.
 ///
 /// ```
 /// let bugs = highwater_models::museum::catalogue();
-/// assert_eq!(bugs.first().map(|bug| bug.bug()), Some("ACK-1"));
+/// assert_eq!(bugs.first().map(|piece| piece.bug), Some("ACK-1"));
 /// ```
-pub fn catalogue() -> Vec<Entry> {
-    let pieces = PIECES.iter().map(Entry::Piece);
-    let mut entries: Vec<Entry> = pieces.chain(OPEN.iter().map(Entry::Open)).collect();
-    entries.sort_by_key(Entry::place);
-    entries
+pub fn catalogue() -> Vec<&'static Piece> {
+    let mut pieces: Vec<&Piece> = PIECES.iter().collect();
+    pieces.sort_by_key(|piece| place(piece));
+    pieces
 }

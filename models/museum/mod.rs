@@ -7,7 +7,6 @@
 mod catalogue;
 pub(crate) mod kit;
 pub mod matrix;
-mod open;
 mod piece;
 
 mod ack_1;
@@ -89,8 +88,7 @@ mod time_7;
 mod vis_1;
 mod vis_2;
 
-pub use catalogue::{CLASSES, Entry, catalogue};
-pub use open::{OPEN, Open};
+pub use catalogue::{CLASSES, catalogue, class};
 pub use piece::Piece;
 pub(crate) use piece::{EVERYWHERE, UNORDERED};
 

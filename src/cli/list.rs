@@ -7,7 +7,7 @@ use crate::out::{data, json};
 use crate::report::number_of;
 use clap::CommandFactory;
 use highwater_models::engines;
-use highwater_models::museum::{Entry, catalogue};
+use highwater_models::museum::{Piece, catalogue};
 use highwater_sim::{Decay, FailedSync, Model};
 use serde_json::{Value, json};
 
@@ -64,21 +64,17 @@ fn cells(row: &Value) -> [String; 2] {
     [format!(" {name}"), about]
 }
 
-/// A bug, and how to run it or what it waits for.
+/// A bug, and how to run it.
 fn bug_cells(row: &Value) -> [String; 2] {
-    let text = |key: &str| row.get(key).and_then(Value::as_str);
-    let title = text("title").unwrap_or_default();
-    let then = match (text("engine"), text("waits_for")) {
-        (Some(engine), _) => format!("{engine} ({})", text("rule").unwrap_or_default()),
-        (None, waits_for) => format!("open: waits for {}", waits_for.unwrap_or_default()),
-    };
-    [format!(" {}", text("bug").unwrap_or_default()), format!("{title}; {then}")]
+    let text = |key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default();
+    let about = format!("{}; {} ({})", text("title"), text("engine"), text("rule"));
+    [format!(" {}", text("bug")), about]
 }
 
 fn values(what: What) -> Value {
     match what {
         What::Engines => engines().iter().map(engine).collect(),
-        What::Bugs => catalogue().iter().map(bug).collect(),
+        What::Bugs => catalogue().into_iter().map(bug).collect(),
         What::Models => Model::ALL.iter().map(|m| named(&m.to_string(), model(*m))).collect(),
         What::Faults => {
             let families = FailedSync::ALL.iter().map(|f| named(&f.to_string(), fault(*f)));
@@ -111,33 +107,17 @@ fn engine(engine: &highwater_models::Engine) -> Value {
     })
 }
 
-/// Nothing is stated of a bug that waits but what it is: no promise, no models.
-fn bug(entry: &Entry) -> Value {
-    match entry {
-        Entry::Piece(piece) => {
-            let models: Vec<String> = piece.shows.iter().map(ToString::to_string).collect();
-            json!({
-                "bug": piece.bug,
-                "title": piece.title,
-                "source": piece.source,
-                "rule": number_of(piece.rule),
-                "models": models,
-                "needs": piece.needs.map(|failure| failure.to_string()),
-                "engine": format!("museum/{}", piece.id()),
-                "waits_for": Value::Null,
-            })
-        }
-        Entry::Open(open) => json!({
-            "bug": open.bug,
-            "title": open.title,
-            "source": open.source,
-            "rule": Value::Null,
-            "models": [],
-            "needs": Value::Null,
-            "engine": Value::Null,
-            "waits_for": open.waits_for,
-        }),
-    }
+fn bug(piece: &Piece) -> Value {
+    let models: Vec<String> = piece.shows.iter().map(ToString::to_string).collect();
+    json!({
+        "bug": piece.bug,
+        "title": piece.title,
+        "source": piece.source,
+        "rule": number_of(piece.rule),
+        "models": models,
+        "needs": piece.needs.map(|failure| failure.to_string()),
+        "engine": format!("museum/{}", piece.id()),
+    })
 }
 
 fn named(name: &str, about: &str) -> Value {
