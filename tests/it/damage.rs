@@ -5,8 +5,12 @@
 mod log;
 mod segments;
 mod snapshot;
+mod store;
 mod strange;
+mod views;
 
+use crate::inspect::agrees;
+use highwater::inspect::inspect;
 use highwater::{Durability, Error, Options, PayloadStore, Tail};
 use highwater_sim::{Model, SimFs};
 use highwater_vfs::{OpenMode, Vfs, read_full_at, write_all_at};
@@ -14,6 +18,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+pub(crate) use store::Store;
 
 pub(crate) type Image = BTreeMap<String, Vec<u8>>;
 pub(crate) type State = BTreeMap<u64, Vec<u8>>;
@@ -124,9 +129,14 @@ impl Outcome {
 }
 
 /// Opens the damaged store, and again, and works with it; everything that has to hold is asserted.
-fn outcome(damaged: &Image, states: &[State], options: &Options) -> Outcome {
+fn outcome<S: Store>(damaged: &Image, states: &[S::State], options: &Options) -> Outcome {
     let fs = disk(damaged);
-    let store = match open(&fs, options) {
+    let (read_only, inspected) = (S::look(&fs), inspect(&fs).unwrap());
+    assert_eq!(&image(&fs), damaged, "a reader never writes");
+    agrees(&inspected, &read_only);
+    let opened = S::recover(&fs, options);
+    agrees(&inspected, &opened);
+    let store = match opened {
         Ok(store) => store,
         Err(Error::Corrupt(found)) => {
             assert_eq!(&image(&fs), damaged, "a refusal changes nothing");
@@ -139,23 +149,75 @@ fn outcome(damaged: &Image, states: &[State], options: &Options) -> Outcome {
         Err(other) => panic!("{other}"),
     };
     let last = store.report().last.0;
-    assert_eq!(state(&store), states[last as usize], "the state after LSN {last}");
+    assert_eq!(store.state(), states[last as usize], "the state after LSN {last}");
+    assert_eq!(read_only.unwrap().state(), states[last as usize], "read-only");
     store.check_invariants();
     let report = store.report().clone();
     drop(store);
     // P7: once decided, decided for good. P8: and it goes on.
-    let again = open(&fs, options).unwrap();
+    let again = S::recover(&fs, options).unwrap();
     assert_eq!(again.report().last, report.last);
-    assert_eq!(state(&again), states[last as usize]);
-    again.store(99, b"after the damage").unwrap();
-    drop(again);
-    let third = open(&fs, options).unwrap();
+    assert_eq!(again.state(), states[last as usize]);
     let mut with_work = states[last as usize].clone();
-    with_work.insert(99, b"after the damage".to_vec());
-    assert_eq!(state(&third), with_work);
+    again.work(&mut with_work);
+    drop(again);
+    assert_eq!(S::recover(&fs, options).unwrap().state(), with_work);
     match report.tail {
         Tail::Clean => Outcome::Clean { last },
         Tail::Torn { file, offset, .. } => Outcome::Torn { last, file, offset },
+    }
+}
+
+/// What must come out if `lsn` is the first that cannot be read and `proven` is all that is proven.
+fn judged(lsn: u64, proven: u64, file: &str, offset: usize) -> Outcome {
+    let (file, offset) = (file.to_string(), offset as u64);
+    if proven >= lsn {
+        Outcome::Corrupt { file, offset }
+    } else {
+        Outcome::Torn { last: lsn - 1, file, offset }
+    }
+}
+
+/// The state after everything.
+fn whole(parts: &[Part]) -> Outcome {
+    let records = parts.iter().filter(|part| part.what == What::Record);
+    Outcome::Clean { last: records.map(|part| part.lsn).max().unwrap() }
+}
+
+/// Every flip spoils exactly the part it is in; its LSN cannot be read, and its statement is gone.
+/// What the snapshot at `covered` has is not looked at.
+fn expected_of_flip(parts: &[Part], covered: u64, file: &str, byte: usize) -> (What, Outcome) {
+    let here = |part: &Part| part.file == file && part.range.contains(&byte);
+    let hit = parts.iter().position(here).unwrap();
+    let others = parts.iter().enumerate().filter(|(nth, _)| *nth != hit);
+    let proven = others.map(|(_, part)| part.states).max().unwrap().max(covered);
+    let Part { what, lsn, ref range, .. } = parts[hit];
+    if lsn <= covered {
+        return (what, whole(parts));
+    }
+    let start = if what == What::Record { range.start - 32 } else { range.start };
+    (what, judged(lsn, proven, file, start))
+}
+
+/// A cut takes the statements behind it along: what is proven is what the rest still states, and
+/// the snapshot.
+fn expected_of_cut(parts: &[Part], covered: u64, file: &str, size: usize) -> Outcome {
+    let kept = |part: &&Part| part.file != file || part.range.end <= size;
+    let proven = parts.iter().filter(kept).map(|part| part.states).max().unwrap_or(0).max(covered);
+    let Some(hit) = parts.iter().find(|part| !kept(part) && part.lsn > covered) else {
+        return whole(parts);
+    };
+    let frame = if hit.what == What::Record { hit.range.start - 32 } else { hit.range.start };
+    // What the snapshot has is not missed.
+    let resumed = parts.iter().any(|part| part.file == file && part.lsn <= covered);
+    let at_end = if resumed { size <= frame } else { size == frame && size > 0 };
+    let next = parts.iter().find(|part| part.file.as_str() > file);
+    match next {
+        // The end of the last file is no damage if it is the end of a frame.
+        None if at_end => Outcome::Clean { last: hit.lsn - 1 },
+        // Between segments the hole is seen where the next one begins.
+        Some(next) if at_end => judged(hit.lsn, proven, &next.file, 0),
+        _ => judged(hit.lsn, proven, file, frame),
     }
 }
 

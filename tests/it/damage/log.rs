@@ -35,35 +35,14 @@ fn made(closed: bool) -> (Image, Vec<State>, Options) {
     (image, states, options)
 }
 
-/// What must come out if `lsn` is the first that cannot be read and `states` is all that is proven.
-fn judged(lsn: u64, proven: u64, file: &str, offset: usize) -> Outcome {
-    let (file, offset) = (file.to_string(), offset as u64);
-    if proven >= lsn {
-        Outcome::Corrupt { file, offset }
-    } else {
-        Outcome::Torn { last: lsn - 1, file, offset }
-    }
-}
-
-/// Every flip spoils exactly the part it is in; its LSN cannot be read, and its statement is gone.
-fn expected_of_flip(parts: &[Part], file: &str, byte: usize) -> (What, Outcome) {
-    let here = |part: &Part| part.file == file && part.range.contains(&byte);
-    let hit = parts.iter().position(here).unwrap();
-    let others = parts.iter().enumerate().filter(|(nth, _)| *nth != hit);
-    let proven = others.map(|(_, part)| part.states).max().unwrap();
-    let Part { what, lsn, ref range, .. } = parts[hit];
-    let start = if what == What::Record { range.start - 32 } else { range.start };
-    (what, judged(lsn, proven, file, start))
-}
-
 fn every_flip(closed: bool) -> Classes {
     let (image, states, options) = made(closed);
     let parts = parts(&image);
     let mut classes = Classes::default();
     for file in image.keys() {
         for (byte, flipped) in flips(&image, file) {
-            let (what, expected) = expected_of_flip(&parts, file, byte);
-            let found = outcome(&flipped, &states, &options);
+            let (what, expected) = expected_of_flip(&parts, 0, file, byte);
+            let found = outcome::<PayloadStore>(&flipped, &states, &options);
             assert_eq!(found, expected, "{file} byte {byte} ({what:?})");
             classes.count(format!("{what:?}: {}", found.name()));
         }
@@ -98,24 +77,6 @@ fn every_bit_of_a_log_that_was_not_closed() {
     assert_eq!(classes.0["Record: torn"], 24 * 8, "the last record: nine");
 }
 
-/// A cut takes the statements behind it along: what is proven is what the rest still states.
-fn expected_of_cut(parts: &[Part], file: &str, size: usize) -> Outcome {
-    let whole = |part: &Part| part.file != file || part.range.end <= size;
-    let proven = parts.iter().filter(|part| whole(part)).map(|part| part.states).max();
-    let hit = parts.iter().find(|part| !whole(part)).unwrap();
-    let frame = if hit.what == What::Record { hit.range.start - 32 } else { hit.range.start };
-    let next = parts.iter().find(|part| part.file.as_str() > file);
-    match next {
-        // The end of the last file is no damage if it is the end of a frame.
-        None if size == frame && size > 0 => Outcome::Clean { last: hit.lsn - 1 },
-        // Between segments the hole is seen where the next one begins.
-        Some(next) if size == frame && size > 0 => {
-            judged(hit.lsn, proven.unwrap_or(0), &next.file, 0)
-        }
-        _ => judged(hit.lsn, proven.unwrap_or(0), file, frame),
-    }
-}
-
 /// P5, P6: cut anywhere, a log is a prefix of itself, or refused where a later file proves more.
 #[test]
 fn every_cut_of_a_log() {
@@ -126,8 +87,8 @@ fn every_cut_of_a_log() {
         let mut classes = Classes::default();
         for file in image.keys() {
             for (size, cut) in cuts(&image, file) {
-                let found = outcome(&cut, &states, &options);
-                assert_eq!(found, expected_of_cut(&parts, file, size), "{file} cut to {size}");
+                let found = outcome::<PayloadStore>(&cut, &states, &options);
+                assert_eq!(found, expected_of_cut(&parts, 0, file, size), "{file} cut to {size}");
                 let which = if *file == last { "last" } else { "earlier" };
                 classes.count(format!("{which}: {}", found.name()));
             }
@@ -148,7 +109,7 @@ fn a_segment_that_is_gone() {
     for (nth, name) in image.keys().enumerate() {
         let mut without = image.clone();
         without.remove(name);
-        let found = outcome(&without, &states, &options);
+        let found = outcome::<PayloadStore>(&without, &states, &options);
         if nth + 1 == count {
             assert_eq!(found, Outcome::Clean { last: firsts[nth] - 1 });
         } else {
@@ -183,7 +144,7 @@ fn every_bit_of_an_unproven_tail() {
         if byte < proven {
             continue;
         }
-        let found = outcome(&damaged, &states, &options);
+        let found = outcome::<PayloadStore>(&damaged, &states, &options);
         let lsn = 2 + (byte - proven) as u64 / 56;
         assert!(!matches!(found, Outcome::Corrupt { .. }), "byte {byte}: {found:?}");
         torn += u64::from(matches!(found, Outcome::Torn { last, .. } if last == lsn - 1));
