@@ -1,8 +1,14 @@
 //! The store against the window of what its callers were told: random histories of operations,
-//! crashes and faults, and all short ones.
+//! crashes and faults, and all short ones. The other views: long histories, by a state machine.
 
 mod history;
+mod journal;
 mod judge;
+mod kv;
+mod leases;
+mod lives;
+mod long;
+mod records;
 mod run;
 mod small;
 mod switch;
