@@ -4,7 +4,7 @@ use crate::museum::{PIECES, Piece};
 use crate::outcome::{lines, run, run_threads, walk_twice};
 use crate::payload::{GOES_ON, POISONED};
 use crate::seeds::{Trial, trials};
-use crate::threads::{Plan, Schedule, Scheduled, Scores, store};
+use crate::threads::{CONCURRENT, Concurrent, Plan, Schedule, Scheduled, Scores};
 use crate::views::{VIEWS, View};
 use crate::{Case, Outcome, PayloadSubject, Task, Token, Walks};
 use highwater::Row;
@@ -31,12 +31,10 @@ enum Kind {
         subject: fn() -> Easy,
         card: Card,
     },
-    /// The store among threads.
-    StoreThreads,
+    /// Several callers at once.
     Threads {
-        piece: &'static Piece,
         subject: fn() -> Scheduled,
-        twin: bool,
+        card: ThreadsCard,
     },
 }
 
@@ -56,6 +54,17 @@ impl Card {
             Card::View(view) => view.campaign(),
         }
     }
+}
+
+/// What an engine with threads is judged by.
+#[derive(Clone, Copy, Debug)]
+enum ThreadsCard {
+    Piece {
+        piece: &'static Piece,
+        twin: bool,
+    },
+    /// A store of this project, or one with a flaw.
+    Own(&'static Concurrent),
 }
 
 /// A subject that an engine is made of.
@@ -93,13 +102,16 @@ static ENGINES: LazyLock<Vec<Engine>> = LazyLock::new(|| {
         models: &Model::ALL,
         kind: Kind::Payload,
     };
-    let threads = Engine {
-        name: "payload-threads".into(),
-        about: "the payload store of this project with several callers at once",
+    let threads = CONCURRENT.iter().map(|concurrent| Engine {
+        name: concurrent.name.into(),
+        about: concurrent.about,
+        expected: concurrent.expected,
+        rule: concurrent.rule,
         models: &[Model::Posix],
-        kind: Kind::StoreThreads,
+        kind: Kind::Threads { subject: concurrent.subject, card: ThreadsCard::Own(concurrent) },
         ..payload.clone()
-    };
+    });
+    let threads: Vec<Engine> = threads.collect();
     let views = VIEWS.iter().map(|view| Engine {
         name: view.name.into(),
         about: view.about,
@@ -114,7 +126,7 @@ static ENGINES: LazyLock<Vec<Engine>> = LazyLock::new(|| {
             .zip([false, true])
             .filter_map(|(subject, twin)| Some(on_trial(trial, subject?, twin)))
     });
-    [payload, threads].into_iter().chain(views).chain(museum).chain(seeds).collect()
+    [payload].into_iter().chain(threads).chain(views).chain(museum).chain(seeds).collect()
 });
 
 fn exhibit(piece: &'static Piece, twin: bool) -> Engine {
@@ -131,7 +143,10 @@ fn exhibit(piece: &'static Piece, twin: bool) -> Engine {
                 let subject = if twin { piece.twin } else { piece.engine };
                 Kind::Easy { subject, card: Card::Piece { piece, twin } }
             }
-            Some(both) => Kind::Threads { piece, subject: both[usize::from(twin)], twin },
+            Some(both) => Kind::Threads {
+                subject: both[usize::from(twin)],
+                card: ThreadsCard::Piece { piece, twin },
+            },
         },
     }
 }
@@ -189,9 +204,9 @@ impl Engine {
     /// What it is judged by unless somebody asks for something else.
     pub fn campaign(&self) -> Campaign {
         match self.kind {
-            Kind::Payload | Kind::StoreThreads => Campaign::default(),
+            Kind::Payload | Kind::Threads { card: ThreadsCard::Own(_), .. } => Campaign::default(),
             Kind::Easy { card, .. } => card.campaign(),
-            Kind::Threads { piece, twin, .. } => piece.campaign(twin),
+            Kind::Threads { card: ThreadsCard::Piece { piece, twin }, .. } => piece.campaign(twin),
         }
     }
 
@@ -199,8 +214,8 @@ impl Engine {
     pub fn plan(&self) -> Plan {
         match self.kind {
             Kind::Payload | Kind::Easy { .. } => Plan::default(),
-            Kind::StoreThreads => store::plan(),
-            Kind::Threads { piece, .. } => piece.plan(),
+            Kind::Threads { card: ThreadsCard::Piece { piece, .. }, .. } => piece.plan(),
+            Kind::Threads { card: ThreadsCard::Own(concurrent), .. } => concurrent.plan(),
         }
     }
 
@@ -211,7 +226,7 @@ impl Engine {
 
     /// Whether its callers are several threads, and it is run under schedules.
     pub fn is_threaded(&self) -> bool {
-        matches!(self.kind, Kind::Threads { .. } | Kind::StoreThreads)
+        matches!(self.kind, Kind::Threads { .. })
     }
 
     /// How the exploration must end under `model`.
@@ -223,7 +238,7 @@ impl Engine {
     pub fn reaches(&self) -> Vec<&'static str> {
         match self.kind {
             Kind::Payload => payload_reaches(),
-            Kind::Easy { .. } | Kind::StoreThreads | Kind::Threads { .. } => Vec::new(),
+            Kind::Easy { .. } | Kind::Threads { .. } => Vec::new(),
         }
     }
 
@@ -249,7 +264,6 @@ impl Engine {
             Kind::Easy { subject, .. } => run(&self.name, job, &subject(), stage, |subject| {
                 (Task::Piece(subject.kept().to_vec()), lines(subject.acts()))
             }),
-            Kind::StoreThreads => run_threads(&self.name, job, &store::store(), stage),
             Kind::Threads { subject, .. } => run_threads(&self.name, job, &subject(), stage),
         }
     }
@@ -258,7 +272,6 @@ impl Engine {
         match self.kind {
             Kind::Payload => Exhibit::Store,
             Kind::Easy { subject, .. } => Exhibit::Piece(subject()),
-            Kind::StoreThreads => Exhibit::Threads(store::store()),
             Kind::Threads { subject, .. } => Exhibit::Threads(subject()),
         }
     }
@@ -268,7 +281,6 @@ impl Engine {
         match self.kind {
             Kind::Payload => Vec::new(),
             Kind::Easy { subject, .. } => lines(subject().acts()),
-            Kind::StoreThreads => store::store().program().lines(),
             Kind::Threads { subject, .. } => subject().program().lines(),
         }
     }
@@ -289,9 +301,6 @@ impl Engine {
                 self.has(kept, subject.acts().len())?;
                 let subject = subject.keeping(kept);
                 Ok(walk_twice(&subject, token, lines(subject.acts())))
-            }
-            (Kind::StoreThreads, Task::Threads(kept, schedule)) => {
-                self.replay_under(store::store(), kept, schedule, token)
             }
             (Kind::Threads { subject, .. }, Task::Threads(kept, schedule)) => {
                 self.replay_under(subject(), kept, schedule, token)

@@ -41,8 +41,21 @@ pub enum What {
     /// Sets and deletes keys, all or nothing. One that changes nothing is a sync: it acknowledges
     /// all that came before.
     Change(Arc<Effect>),
-    /// Adds to a counter: 8 bytes, little-endian; one that is not there is 0.
+    /// Adds to a counter: 8 bytes, little-endian; one that is not there is 0. It may say what it
+    /// came to: [`Answer::Saw`], and is then acknowledged with the level that was asked for.
     Add(u64, u64),
+    /// Sets a key if it is what was expected, and says whether: [`Answer::Done`] or
+    /// [`Answer::Absent`]. A lock is one, and so is letting go of it.
+    Swap {
+        /// What it is called in reports.
+        name: String,
+        /// The key.
+        key: u64,
+        /// What it must be.
+        from: Option<Vec<u8>>,
+        /// What it is then.
+        to: Option<Vec<u8>>,
+    },
     /// Deletes a key and says whether it was there: [`Answer::Done`] or [`Answer::Absent`].
     Delete(u64),
     /// Reads a key.
@@ -54,6 +67,7 @@ impl fmt::Display for What {
         match self {
             What::Change(effect) => f.write_str(effect.name()),
             What::Add(key, by) => write!(f, "add {by} to {key}"),
+            What::Swap { name, .. } => f.write_str(name),
             What::Delete(key) => write!(f, "delete {key}"),
             What::Read(key) => write!(f, "get {key}"),
         }
@@ -69,7 +83,7 @@ pub enum Answer {
     Done(Level),
     /// What a reader saw.
     Saw(Option<Vec<u8>>),
-    /// There was nothing to delete.
+    /// There was nothing to delete, or something else than was expected.
     Absent,
     /// An error: it may have happened, or happen at any time later, or never.
     Failed,

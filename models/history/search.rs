@@ -102,9 +102,9 @@ impl Walk {
     /// Whether an entry may be next that changes something.
     fn may_change(&self, placed: Set, nth: usize) -> bool {
         let changes = match &self.table.entries[nth].kind {
-            Kind::Read(..) => false,
+            Kind::Read(..) | Kind::Unlike(..) => false,
             Kind::Set(set) => !set.is_empty(),
-            Kind::Take(_) | Kind::Add(..) => true,
+            Kind::Take(_) | Kind::Add(..) | Kind::Swap(..) => true,
         };
         changes && self.is_free(placed, nth)
     }
@@ -120,6 +120,7 @@ impl Walk {
         while nth < self.table.entries.len() {
             let fits = match &self.table.entries[nth].kind {
                 Kind::Read(key, value) => state[*key] == *value && spoilt >> key & 1 == 0,
+                Kind::Unlike(key, value) => state[*key] != *value && spoilt >> key & 1 == 0,
                 Kind::Set(set) => set.is_empty(),
                 _ => false,
             };

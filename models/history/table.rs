@@ -20,12 +20,16 @@ pub(super) type State = Vec<u32>;
 pub(super) enum Kind {
     /// Sets keys.
     Set(Vec<(usize, u32)>),
-    /// Adds to a counter.
-    Add(usize, u64),
+    /// Adds to a counter, which comes to this if somebody was told.
+    Add(usize, u64, Option<u32>),
     /// Deletes a key that must be there.
     Take(usize),
+    /// Sets a key that must have this value to that one.
+    Swap(usize, u32, u32),
     /// A key must have this value.
     Read(usize, u32),
+    /// A key must have another value.
+    Unlike(usize, u32),
 }
 
 /// A call that may stand in the order.
@@ -72,8 +76,6 @@ pub(super) struct Table {
     pub(super) required: Set,
     /// The entries that must be in the recovered state.
     pub(super) kept: Set,
-    /// The entries whose answer depends on the state.
-    pub(super) asking: Set,
 }
 
 impl Table {
@@ -94,13 +96,12 @@ impl Table {
                 None => table.rest.add(*key, value),
             }
         }
-        for (nth, (call, kind)) in entries.iter().enumerate() {
+        for (nth, (call, _)) in entries.iter().enumerate() {
             let this = &history.calls[*call];
             let required = rules.order && is_required(this);
             table.required |= Set::from(required) << nth;
-            let kept = matches!(this.answer, Answer::Done(level) if crash.keeps(level));
+            let kept = level(this).is_some_and(|level| crash.keeps(level));
             table.kept |= Set::from(required && kept && rules.keep) << nth;
-            table.asking |= Set::from(matches!(kind, Kind::Take(_) | Kind::Read(..))) << nth;
         }
         for (call, kind) in &entries {
             let this = &history.calls[*call];
@@ -126,20 +127,34 @@ impl Table {
     /// What a call does, in one part if it is whole.
     fn kinds(&mut self, call: &Call, rules: Rules) -> Vec<Kind> {
         if let (true, Some((key, value))) = (rules.order, observed(call)) {
-            let value = value.map_or(ABSENT, |value| self.value(value));
-            return vec![Kind::Read(self.key(key), value)];
+            return vec![Kind::Read(self.key(key), self.maybe(value))];
         }
         let kind = match (&call.what, &call.answer) {
             (_, Answer::Refused) => return Vec::new(),
-            (What::Read(_), _) | (What::Delete(_), Answer::Absent) => return Vec::new(),
+            (What::Swap { key, from, .. }, Answer::Absent) if rules.order => {
+                Kind::Unlike(self.key(*key), self.maybe(from.as_deref()))
+            }
+            (What::Read(_), _) | (_, Answer::Absent) => return Vec::new(),
             (What::Delete(key), Answer::Done(_)) if rules.order => Kind::Take(self.key(*key)),
             (What::Delete(key), _) => Kind::Set(vec![(self.key(*key), ABSENT)]),
-            (What::Add(key, by), _) => Kind::Add(self.key(*key), *by),
+            (What::Swap { key, from, to, .. }, _) => {
+                let (key, to) = (self.key(*key), self.maybe(to.as_deref()));
+                match rules.order {
+                    true => Kind::Swap(key, self.maybe(from.as_deref()), to),
+                    false => Kind::Set(vec![(key, to)]),
+                }
+            }
+            (What::Add(key, by), answer) => {
+                let sum = match answer {
+                    Answer::Saw(sum) if rules.order => Some(self.maybe(sum.as_deref())),
+                    _ => None,
+                };
+                Kind::Add(self.key(*key), *by, sum)
+            }
             (What::Change(effect), _) => {
                 let mut set: Vec<(usize, u32)> = Vec::new();
                 for (key, value) in effect.changes() {
-                    let value = value.map_or(ABSENT, |value| self.value(value));
-                    set.push((self.key(key), value));
+                    set.push((self.key(key), self.maybe(value)));
                 }
                 if !rules.whole {
                     return set.into_iter().map(|one| Kind::Set(vec![one])).collect();
@@ -166,6 +181,10 @@ impl Table {
         let number = self.values.len() as u32;
         self.numbers.insert(value.to_vec(), number);
         number
+    }
+
+    fn maybe(&mut self, value: Option<&[u8]>) -> u32 {
+        value.map_or(ABSENT, |value| self.value(value))
     }
 
     fn bytes(&self, number: u32) -> &[u8] {
@@ -203,17 +222,24 @@ impl Table {
     pub(super) fn apply(&mut self, nth: usize, state: &mut State) -> bool {
         match &self.entries[nth].kind {
             Kind::Read(key, value) => return state[*key] == *value,
+            Kind::Unlike(key, value) => return state[*key] != *value,
+            Kind::Swap(key, from, to) => {
+                let is_so = state[*key] == *from;
+                state[*key] = *to;
+                return is_so;
+            }
             Kind::Take(key) => {
                 let there = state[*key] != ABSENT;
                 state[*key] = ABSENT;
                 return there;
             }
             Kind::Set(set) => set.iter().for_each(|(key, value)| state[*key] = *value),
-            Kind::Add(key, by) => {
-                let (key, by) = (*key, *by);
+            Kind::Add(key, by, told) => {
+                let (key, by, told) = (*key, *by, *told);
                 let old = if state[key] == ABSENT { &[] } else { self.bytes(state[key]) };
                 let old = old.try_into().map_or(0, u64::from_le_bytes);
                 state[key] = self.value(&old.wrapping_add(by).to_le_bytes());
+                return told.is_none_or(|told| told == state[key]);
             }
         }
         true
@@ -229,6 +255,15 @@ pub(super) fn is_required(call: &Call) -> bool {
     }
 }
 
+/// What a call is acknowledged to survive, if it is.
+pub(super) fn level(call: &Call) -> Option<Level> {
+    match (&call.what, &call.answer) {
+        (_, Answer::Done(level)) => Some(*level),
+        (What::Add(..), Answer::Saw(_)) => Some(call.level),
+        _ => None,
+    }
+}
+
 /// When a call was over. One that failed may still happen.
 pub(super) fn ended(call: &Call) -> Option<u64> {
     call.ended.filter(|_| !matches!(call.answer, Answer::Pending | Answer::Failed))
@@ -239,7 +274,7 @@ pub(super) fn changes(call: &Call) -> bool {
     match (&call.what, &call.answer) {
         (_, Answer::Refused | Answer::Absent) | (What::Read(_), _) => false,
         (What::Change(effect), _) => effect.changes().next().is_some(),
-        (What::Add(..) | What::Delete(_), _) => true,
+        (What::Add(..) | What::Swap { .. } | What::Delete(_), _) => true,
     }
 }
 
@@ -254,5 +289,13 @@ pub(super) fn observed(call: &Call) -> Option<(u64, Option<&[u8]>)> {
         (What::Read(key), Answer::Saw(value)) => Some((*key, value.as_deref())),
         (What::Delete(key), Answer::Absent) => Some((*key, None)),
         _ => None,
+    }
+}
+
+/// The key that a call has only looked at.
+pub(super) fn looked_at(call: &Call) -> Option<u64> {
+    match (&call.what, &call.answer) {
+        (What::Swap { key, .. }, Answer::Absent) => Some(*key),
+        _ => observed(call).map(|(key, _)| key),
     }
 }

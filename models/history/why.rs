@@ -99,7 +99,9 @@ pub(super) fn answer(history: &History, call: &Call) -> Broken {
             (rule, format!("answered {}", in_words(value)))
         }
         (What::Read(_), _) => (Rule::P2Prefix, "answered nothing".to_string()),
+        (What::Swap { .. }, Answer::Absent) => (Rule::P2Prefix, "told that it is not so".into()),
         (_, Answer::Absent) => (Rule::P2Prefix, "told that there is nothing".to_string()),
+        (_, Answer::Saw(_)) => (Rule::P2Prefix, "told a sum".to_string()),
         _ => (Rule::P2Prefix, "acknowledged".to_string()),
     };
     let lsn = table::place(call).map_or(String::new(), |lsn| format!(" with LSN {lsn}"));
@@ -127,6 +129,7 @@ fn wrote(history: &History, key: u64, value: &[u8]) -> bool {
         || calls.clone().any(|call| match &call.what {
             What::Change(effect) => effect.changes().any(|c| c == (key, Some(value))),
             What::Add(counter, _) => *counter == key && value.len() == 8,
+            What::Swap { key: k, to, .. } => *k == key && to.as_deref() == Some(value),
             What::Delete(_) | What::Read(_) => false,
         })
 }
@@ -136,7 +139,9 @@ pub(super) fn base(history: &History, recovered: &Map) -> Option<Broken> {
     let touched = |key: u64| {
         history.calls.iter().any(|call| match &call.what {
             What::Change(effect) => effect.changes().any(|change| change.0 == key),
-            What::Add(k, _) | What::Delete(k) | What::Read(k) => *k == key,
+            What::Add(k, _) | What::Delete(k) | What::Read(k) | What::Swap { key: k, .. } => {
+                *k == key
+            }
         })
     };
     history.base.iter().find(|(key, _)| !touched(**key) && !recovered.contains_key(key)).map(
@@ -176,16 +181,14 @@ pub(super) fn names(calls: &[&Call]) -> String {
 }
 
 pub(super) fn is_promised(call: &Call, crash: Crash) -> bool {
-    table::changes(call) && matches!(call.answer, Answer::Done(level) if crash.keeps(level))
+    table::changes(call) && table::level(call).is_some_and(|level| crash.keeps(level))
 }
 
 fn lost(history: &History, order: &Order, crash: Crash) -> Broken {
     let mut gone = missing(history, order, |call| is_promised(call, crash));
     if gone.is_empty() {
         // What was acknowledged before a sync that was itself acknowledged.
-        gone = missing(history, order, |call| {
-            table::changes(call) && matches!(call.answer, Answer::Done(_))
-        });
+        gone = missing(history, order, |call| table::changes(call) && table::level(call).is_some());
     }
     Broken::new(Rule::P1Loss, format!("promised and lost: {}", names(&gone)))
 }
@@ -194,7 +197,7 @@ fn lost(history: &History, order: &Order, crash: Crash) -> Broken {
 fn seen_and_lost(history: &History, order: &Order) -> Broken {
     let mut last: BTreeMap<u64, &Call> = BTreeMap::new();
     for call in order.calls[order.kept..].iter().map(|nth| &history.calls[*nth]) {
-        if let Some((key, _)) = table::observed(call) {
+        if let Some(key) = table::looked_at(call) {
             if let Some(from) = last.get(&key).filter(|from| from.level >= Level::Durable) {
                 return seen(from, call);
             }
@@ -202,7 +205,9 @@ fn seen_and_lost(history: &History, order: &Order) -> Broken {
         }
         match &call.what {
             What::Change(effect) => last.extend(effect.changes().map(|c| (c.0, call))),
-            What::Add(key, _) | What::Delete(key) => drop(last.insert(*key, call)),
+            What::Add(key, _) | What::Delete(key) | What::Swap { key, .. } => {
+                last.insert(*key, call);
+            }
             What::Read(_) => {}
         }
     }
@@ -230,7 +235,7 @@ fn part(history: &History, recovered: &Map) -> Broken {
 fn hole(history: &History, order: &Order, crash: Crash) -> Broken {
     let gone = missing(history, order, |call| is_promised(call, crash));
     let is_delete = |call: &&&Call| match &call.what {
-        What::Delete(_) => true,
+        What::Delete(_) | What::Swap { to: None, .. } => true,
         What::Change(effect) => effect.changes().all(|change| change.1.is_none()),
         _ => false,
     };
@@ -240,9 +245,8 @@ fn hole(history: &History, order: &Order, crash: Crash) -> Broken {
     if !gone.is_empty() {
         return Broken::new(Rule::P1Loss, format!("promised and lost: {}", names(&gone)));
     }
-    let skipped = missing(history, order, |call| {
-        matches!(call.answer, Answer::Done(_)) && table::changes(call)
-    });
+    let skipped =
+        missing(history, order, |call| table::level(call).is_some() && table::changes(call));
     let kept: Vec<&Call> = order.calls[..order.kept].iter().map(|n| &history.calls[*n]).collect();
     let what = match skipped.is_empty() {
         true => format!("{} is there, and in no order that callers saw", names(&kept)),

@@ -10,7 +10,8 @@
 //! A call that may or may not have happened and has no LSN (in flight, or failed) is *loose*. Loose
 //! ones are tried at the cut, where nothing hides them but one another. What they could also
 //! explain, at another place, is answered with *unknown*: a reader of a key that a loose call
-//! writes, a loose batch of which a part was overwritten, a loose counter. Then [`search`] can
+//! writes, a loose batch of which a part was overwritten, a loose counter, a swap that is loose or
+//! was told that it was not so. Then [`search`] can
 //! tell, if the history is small. So can it where a value was written twice and the reader may have
 //! seen either one.
 //!
@@ -23,7 +24,7 @@ mod loose;
 mod readers;
 mod why;
 
-use super::{Call, Crash, History, Verdict, table};
+use super::{Answer, Call, Crash, History, Verdict, What, table};
 use highwater_sim::{Map, Recovered};
 use log::Log;
 use loose::Loose;
@@ -51,7 +52,11 @@ fn judge(history: &History, recovered: Option<&Map>, crash: Crash, steps: &mut u
     let lacks_lsn = |call: &Call| {
         table::is_required(call) && table::changes(call) && table::place(call).is_none()
     };
-    if history.calls.iter().any(lacks_lsn) {
+    let may_depend = |call: &Call| {
+        let is_swap = matches!(call.what, What::Swap { .. }) && call.answer != Answer::Refused;
+        is_swap && table::place(call).is_none()
+    };
+    if history.calls.iter().any(|call| lacks_lsn(call) || may_depend(call)) {
         return Verdict::Unknown;
     }
     let loose = Loose::new(history);

@@ -121,8 +121,9 @@ impl<const BUG: bool> SharedKv for Raft<BUG> {
     }
 
     /// The only one that there is: cuts the log's tail.
-    fn special(&self, _what: &str) -> io::Result<()> {
-        self.replace(|state| drop(state.split_off(&CUT)))
+    fn special(&self, _what: &str) -> io::Result<(bool, Option<u64>)> {
+        self.replace(|state| drop(state.split_off(&CUT)))?;
+        Ok((true, None))
     }
 
     fn get(&self, key: u64) -> io::Result<Option<Vec<u8>>> {

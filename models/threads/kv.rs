@@ -1,6 +1,7 @@
 //! An engine that several threads use at once, and what they do with it.
 
-use highwater_sim::{Act, Changes};
+use crate::history::{Answer, What};
+use highwater_sim::{Act, Changes, Effect, Level};
 use highwater_vfs::Vfs;
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -43,6 +44,16 @@ pub trait SharedKv: Send + Sync + 'static {
         Err(ErrorKind::Unsupported.into())
     }
 
+    /// Adds to the counter `key`; durable when it returns. The answer is what it came to, and the
+    /// operation's place in the log, if the engine tells.
+    ///
+    /// # Errors
+    /// As [`put`](SharedKv::put).
+    fn add(&self, key: u64, by: u64) -> io::Result<(u64, Option<u64>)> {
+        let _ = (key, by);
+        Err(ErrorKind::Unsupported.into())
+    }
+
     /// Puts several at once, all or nothing; durable when it returns.
     ///
     /// # Errors
@@ -77,13 +88,23 @@ pub trait SharedKv: Send + Sync + 'static {
         Err(ErrorKind::Unsupported.into())
     }
 
-    /// Whatever else the engine can do; the program says what it changes ([`Act::Special`]).
+    /// Whatever else the engine can do ([`Act::Special`]): whether it was done, which is an answer
+    /// like any other, and its place in the log.
     ///
     /// # Errors
     /// As [`put`](SharedKv::put).
-    fn special(&self, what: &str) -> io::Result<()> {
+    fn special(&self, what: &str) -> io::Result<(bool, Option<u64>)> {
         let _ = what;
         Err(ErrorKind::Unsupported.into())
+    }
+
+    /// What an operation asks of the state. What a special one changes the program says; an engine
+    /// with some that depend on what is there says it here.
+    fn what(act: &Act) -> What
+    where
+        Self: Sized,
+    {
+        what(act)
     }
 }
 
@@ -144,37 +165,55 @@ impl fmt::Debug for Program {
     }
 }
 
-/// What an operation changes if it takes place; nothing for a read, a commit and a checkpoint.
+/// What an operation asks of the state; of a commit and a checkpoint a change of nothing.
 ///
 /// # Panics
-/// On [`Act::Add`] and [`Act::Reopen`], which have no meaning among threads: what an addition
-/// leaves depends on what came before it, and reopening is the main caller's crash-free end.
-pub(crate) fn changes(act: &Act) -> Changes {
+/// On [`Act::Reopen`], which has no meaning among threads: it is the main caller's crash-free end.
+pub(crate) fn what(act: &Act) -> What {
+    match act {
+        Act::Get(key) => What::Read(*key),
+        Act::Add(key, by) => What::Add(*key, *by),
+        act => What::Change(Effect::new(act.to_string(), changes(act))),
+    }
+}
+
+fn changes(act: &Act) -> Changes {
     match act {
         Act::Put(key, value) | Act::Submit(key, value) => vec![(*key, Some(value.clone()))],
         Act::Delete(key) => vec![(*key, None)],
         Act::Batch(items) => items.iter().map(|(key, value)| (*key, Some(value.clone()))).collect(),
         Act::Special(_, changes) => changes.clone(),
-        Act::Get(_) | Act::Commit | Act::Checkpoint => Vec::new(),
-        Act::Add(..) | Act::Reopen => panic!("{act} is nothing for threads"),
+        Act::Commit | Act::Checkpoint => Vec::new(),
+        Act::Get(_) | Act::Add(..) | Act::Reopen => panic!("{act} is no change for threads"),
     }
 }
 
-/// Runs an operation other than a read.
-pub(crate) fn run(act: &Act, engine: &dyn SharedKv) -> io::Result<Option<u64>> {
-    match act {
-        Act::Put(key, value) => engine.put(*key, value),
-        Act::Submit(key, value) => engine.submit(*key, value),
-        Act::Delete(key) => engine.delete(*key),
+/// Runs an operation: the answer, and its place in the log.
+pub(crate) fn run(act: &Act, engine: &dyn SharedKv) -> io::Result<(Answer, Option<u64>)> {
+    let lsn = match act {
+        Act::Get(key) => return Ok((Answer::Saw(engine.get(*key)?), None)),
+        Act::Add(key, by) => {
+            let (sum, lsn) = engine.add(*key, *by)?;
+            return Ok((Answer::Saw(Some(sum.to_le_bytes().to_vec())), lsn));
+        }
+        Act::Submit(key, value) => {
+            return Ok((Answer::Done(Level::Buffered), engine.submit(*key, value)?));
+        }
+        Act::Special(what, _) => match engine.special(what)? {
+            (true, lsn) => lsn,
+            (false, lsn) => return Ok((Answer::Absent, lsn)),
+        },
+        Act::Put(key, value) => engine.put(*key, value)?,
+        Act::Delete(key) => engine.delete(*key)?,
         Act::Batch(items) => {
             let items: Vec<(u64, &[u8])> = items.iter().map(|(k, v)| (*k, &v[..])).collect();
-            engine.batch(&items)
+            engine.batch(&items)?
         }
-        Act::Commit => engine.commit().map(|()| None),
-        Act::Checkpoint => engine.checkpoint().map(|()| None),
-        Act::Special(what, _) => engine.special(what).map(|()| None),
-        Act::Get(_) | Act::Add(..) | Act::Reopen => panic!("{act} is nothing for threads"),
-    }
+        Act::Commit => engine.commit().map(|()| None)?,
+        Act::Checkpoint => engine.checkpoint().map(|()| None)?,
+        Act::Reopen => panic!("{act} is nothing for threads"),
+    };
+    Ok((Answer::Done(Level::Durable), lsn))
 }
 
 #[cfg(test)]

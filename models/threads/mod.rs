@@ -40,7 +40,10 @@
 //! ```
 
 mod campaign;
+mod concurrent;
 mod conductor;
+pub mod journal;
+pub mod key_value;
 mod kv;
 mod schedule;
 mod search;
@@ -51,6 +54,7 @@ mod subject;
 mod yielding;
 
 pub use campaign::{Report, Schedules, finds, run};
+pub use concurrent::{CONCURRENT, Concurrent};
 pub use kv::{Program, SharedKv};
 pub use schedule::{Departure, Schedule};
 pub use search::Plan;

@@ -11,7 +11,7 @@ struct Store(PayloadStore);
 
 /// Segments of two or three records, so that threads meet at rotations, and the room reserved ahead
 /// of them is too.
-fn options() -> Options {
+pub(super) fn options() -> Options {
     Options {
         segment_size: 512,
         reserve: 256,
@@ -21,11 +21,11 @@ fn options() -> Options {
     }
 }
 
-fn answer(done: Result<Ack>) -> io::Result<Option<u64>> {
+pub(super) fn answer(done: Result<Ack>) -> io::Result<Option<u64>> {
     done.map(|ack| Some(ack.lsn.0)).map_err(other)
 }
 
-fn other(error: Error) -> io::Error {
+pub(super) fn other(error: Error) -> io::Error {
     io::Error::other(error.to_string())
 }
 
@@ -76,9 +76,4 @@ pub fn store() -> Scheduled {
         threads: vec![vec![put(2, 150)], vec![put(3, 150), Act::Get(2)], vec![Act::Checkpoint]],
         after: Vec::new(),
     })
-}
-
-/// As many schedules as fit into some seconds.
-pub fn plan() -> Plan {
-    Plan { bound: Some(1), systematic: 100, random: 20, pct: 20, ..Plan::default() }
 }

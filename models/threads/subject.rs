@@ -11,12 +11,17 @@ use super::stage::{Stage, play};
 use super::story::Story;
 use super::yielding::Yielding;
 use crate::history::{Answer, What};
-use highwater_sim::{Act, Effect, Halt, Level, Life, Map, Remarks, Rule, Subject, Told};
+use highwater_sim::{Act, Halt, Level, Life, Map, Remarks, Rule, Subject, Told};
 use highwater_vfs::Vfs;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-type Open = fn(Arc<dyn Vfs>) -> io::Result<Arc<dyn SharedKv>>;
+/// An engine: how it is opened, and what its operations mean.
+#[derive(Clone, Copy)]
+struct Engine {
+    open: fn(Arc<dyn Vfs>) -> io::Result<Arc<dyn SharedKv>>,
+    what: fn(&Act) -> What,
+}
 
 /// The most operations of a program: their orders are enumerated.
 const ACTS_MAX: usize = 16;
@@ -27,7 +32,7 @@ const BETWEEN: u64 = u64::MAX;
 /// See the module.
 #[derive(Clone)]
 pub struct Scheduled {
-    open: Open,
+    engine: Engine,
     program: Arc<Program>,
     /// Of an original program, the numbers of the operations that are left.
     kept: Vec<usize>,
@@ -52,12 +57,12 @@ impl Scheduled {
     /// # Panics
     /// If the program has more than 16 operations, or some that have no meaning among threads.
     pub fn new<K: SharedKv>(program: Program) -> Scheduled {
-        let open: Open = |disk| Ok(Arc::new(K::open(disk)?));
+        let engine = Engine { open: |disk| Ok(Arc::new(K::open(disk)?)), what: K::what };
         let kept = (0..program.size()).collect();
         assert!(program.size() <= ACTS_MAX, "the orders of {} operations", program.size());
         Scheduled {
-            open,
-            keys: keys(&program),
+            engine,
+            keys: keys(engine, &program),
             program: Arc::new(program),
             kept,
             way: Way::Follow(Schedule::default()),
@@ -96,7 +101,7 @@ impl Scheduled {
     #[must_use]
     pub fn keeping(&self, kept: &[usize]) -> Scheduled {
         let program = self.program.keeping(kept);
-        let keys = keys(&program);
+        let keys = keys(self.engine, &program);
         let kept = kept.iter().map(|nth| self.kept[*nth]).collect();
         Scheduled { program: Arc::new(program), kept, keys, ..self.clone() }
     }
@@ -107,10 +112,11 @@ impl Scheduled {
     }
 }
 
-fn keys(program: &Program) -> Vec<u64> {
-    let of = |act: &Act| match act {
-        Act::Get(key) => vec![*key],
-        act => kv::changes(act).iter().map(|change| change.0).collect(),
+fn keys(engine: Engine, program: &Program) -> Vec<u64> {
+    let of = |act: &Act| match (engine.what)(act) {
+        What::Change(effect) => effect.changes().map(|change| change.0).collect(),
+        What::Read(key) | What::Add(key, _) | What::Delete(key) => vec![key],
+        What::Swap { key, .. } => vec![key],
     };
     let mut keys: Vec<u64> = program.numbered().iter().flat_map(|(_, act)| of(act)).collect();
     keys.push(BETWEEN);
@@ -123,6 +129,7 @@ fn keys(program: &Program) -> Vec<u64> {
 #[derive(Clone)]
 struct Caller {
     engine: Arc<dyn SharedKv>,
+    what: fn(&Act) -> What,
     told: Told<Story>,
     stage: Stage,
     thread: u32,
@@ -131,22 +138,15 @@ struct Caller {
 
 impl Caller {
     fn call(&self, act: &Act) {
-        let (level, what) = match act {
-            Act::Get(key) => (Level::Durable, What::Read(*key)),
-            Act::Submit(..) => (Level::Buffered, change(act)),
-            _ => (Level::Durable, change(act)),
-        };
-        let nth = match act {
-            Act::Get(_) => self.told.tell(|story| story.begin(self.thread, what, level)),
+        let level = if let Act::Submit(..) = act { Level::Buffered } else { Level::Durable };
+        let what = (self.what)(act);
+        let nth = match what {
+            What::Read(_) => self.told.tell(|story| story.begin(self.thread, what, level)),
             _ => self.told.begin(|story| story.begin(self.thread, what, level)),
         };
         self.stage.note(&(nth, act.to_string()));
         self.stage.remark(|| act.to_string());
-        let answered = match act {
-            Act::Get(key) => self.engine.get(*key).map(|value| (Answer::Saw(value), None)),
-            _ => kv::run(act, &*self.engine).map(|lsn| (Answer::Done(level), lsn)),
-        };
-        let (answer, lsn) = answered.unwrap_or_else(|error| {
+        let (answer, lsn) = kv::run(act, &*self.engine).unwrap_or_else(|error| {
             let why = format!("{act}: {error}");
             self.failed.lock().expect("nobody panics with it").get_or_insert(why);
             (Answer::Failed, None)
@@ -157,12 +157,13 @@ impl Caller {
     }
 }
 
-fn change(act: &Act) -> What {
-    What::Change(Effect::new(act.to_string(), kv::changes(act)))
-}
-
 fn in_words(act: &Act, answer: &Answer) -> String {
     match answer {
+        Answer::Saw(Some(sum)) if matches!(act, Act::Add(..)) => {
+            let sum = sum.as_slice().try_into().map_or(0, u64::from_le_bytes);
+            format!("{act}: it is {sum}")
+        }
+        Answer::Absent => format!("{act}: answered no"),
         Answer::Saw(Some(value)) => format!("{act}: answered {} bytes", value.len()),
         Answer::Saw(None) => format!("{act}: answered nothing"),
         Answer::Failed => format!("{act}: failed"),
@@ -172,7 +173,7 @@ fn in_words(act: &Act, answer: &Answer) -> String {
 
 /// What a life needs on the stage: all of it can be kept and sent.
 struct Cast {
-    open: Open,
+    engine: Engine,
     keys: Vec<u64>,
     disk: Arc<dyn Vfs>,
     told: Told<Story>,
@@ -181,7 +182,7 @@ struct Cast {
 
 impl Cast {
     fn open(&self, disk: Arc<dyn Vfs>, what: &str) -> Result<Arc<dyn SharedKv>, Halt> {
-        (self.open)(disk).map_err(|error| Halt::Failed(format!("{what}: {error}")))
+        (self.engine.open)(disk).map_err(|error| Halt::Failed(format!("{what}: {error}")))
     }
 
     fn look(&self, engine: &dyn SharedKv) -> Result<Map, Halt> {
@@ -199,7 +200,8 @@ impl Cast {
         let disk = Arc::new(Yielding::new(Arc::clone(&self.disk), stage));
         let engine = self.open(disk, "open")?;
         let (told, failed) = (self.told.clone(), Arc::default());
-        let main = Caller { engine, told, stage: stage.clone(), thread: 0, failed };
+        let what = self.engine.what;
+        let main = Caller { engine, what, told, stage: stage.clone(), thread: 0, failed };
         program.before.iter().for_each(|act| main.call(act));
         let threads = program.threads.iter().zip(1..).filter(|(acts, _)| !acts.is_empty());
         let threads = threads.map(|(acts, thread)| {
@@ -224,7 +226,8 @@ impl Cast {
             return if nth == 1 { self.once_more(engine) } else { Ok(()) };
         }
         let (told, failed) = (self.told.clone(), Arc::default());
-        let main = Caller { engine, told, stage: stage.clone(), thread: 0, failed };
+        let what = self.engine.what;
+        let main = Caller { engine, what, told, stage: stage.clone(), thread: 0, failed };
         main.call(&Act::Put(BETWEEN, b"work between crashes".to_vec()));
         if let Some(why) = main.failed.lock().expect("nobody panics with it").take() {
             return Err(Halt::Stuck(why));
@@ -262,7 +265,7 @@ impl Subject for Scheduled {
     fn live(&self, life: &Life<'_, Story>) -> Result<(), Halt> {
         let (nth, last, remarks) = (life.nth, life.last, life.remarks());
         let cast = Cast {
-            open: self.open,
+            engine: self.engine,
             keys: self.keys.clone(),
             disk: Arc::clone(&life.disk),
             told: life.told.clone(),
@@ -283,7 +286,11 @@ impl Subject for Scheduled {
 
     /// Without a change that is acknowledged nothing can be lost.
     fn promises_durable(&self) -> bool {
-        self.program.numbered().iter().any(|(_, act)| !kv::changes(act).is_empty())
+        let changes = |act: &Act| match (self.engine.what)(act) {
+            What::Change(effect) => effect.changes().next().is_some(),
+            what => !matches!(what, What::Read(_)),
+        };
+        self.program.numbered().iter().any(|(_, act)| changes(act))
     }
 
     /// With a departure less. (Another program has other schedules: that is not for here.)

@@ -31,7 +31,8 @@ fn the_search_agrees_with_brute_force() {
     let (mut rng, mut counts) = (Rng::new(7), BTreeMap::new());
     for round in 0..4000 {
         let (fails, logged, again) = (15, rng.below(3) == 0, 10 + 40 * rng.below(2));
-        let mut lived = live(&mut rng, Shape { calls: 5, fails, logged, again, ..SMALL });
+        let swaps = 20 * rng.below(2);
+        let mut lived = live(&mut rng, Shape { calls: 5, fails, logged, again, swaps, ..SMALL });
         if rng.below(8) == 0 {
             lived.crash = Crash::None;
         }

@@ -22,6 +22,7 @@ pub(super) struct Shape {
     /// Whether calls have LSNs.
     pub(super) logged: bool,
     pub(super) reads: u64,
+    pub(super) swaps: u64,
 }
 
 pub(super) const SMALL: Shape = Shape {
@@ -33,6 +34,7 @@ pub(super) const SMALL: Shape = Shape {
     again: 10,
     logged: true,
     reads: 25,
+    swaps: 0,
 };
 
 /// A life and what it left.
@@ -127,11 +129,20 @@ impl Store<'_> {
             n if n < self.shape.reads + 25 => change(&[]),
             n if n < self.shape.reads + 30 => change(&[(key, None)]),
             n if n < self.shape.reads + 32 => What::Add(key, 1),
+            n if n < self.shape.reads + 32 + self.shape.swaps => self.swap(key, value),
             _ => put(key, &value),
         };
         let nth = self.history.begin(thread as u32, what, level);
         let fails = self.chance(self.shape.fails);
         self.open[thread] = Some(Open { nth, place: None, fails, absent: false });
+    }
+
+    /// Of a key that is as it is now, or is not there.
+    fn swap(&mut self, key: u64, value: String) -> What {
+        let now = self.states.last().expect("the base at least").get(&key);
+        let from = now.filter(|_| self.rng.below(2) == 0).cloned();
+        let to = (self.rng.below(3) > 0).then_some(value.into_bytes());
+        What::Swap { name: format!("swap {key}"), key, from, to }
     }
 
     /// The moment at which a call takes effect.
@@ -143,7 +154,11 @@ impl Store<'_> {
         }
         let call = &self.history.calls[open.nth];
         let newest = self.states.last().expect("the base at least");
-        let absent = matches!(call.what, What::Delete(key) if !newest.contains_key(&key));
+        let absent = match &call.what {
+            What::Delete(key) => !newest.contains_key(key),
+            What::Swap { key, from, .. } => newest.get(key) != from.as_ref(),
+            _ => false,
+        };
         let is_sync = matches!(&call.what, What::Change(e) if e.changes().next().is_none());
         if matches!(call.what, What::Read(_)) || absent || is_sync {
             self.open[thread] = Some(Open { place: Some(self.log.len()), absent, ..open });
@@ -181,7 +196,12 @@ impl Store<'_> {
             if far < place {
                 return;
             }
-            (Answer::Done(call.level), lsn)
+            match call.what {
+                What::Add(key, _) if self.shape.swaps > 0 => {
+                    (Answer::Saw(self.states[place].get(&key).cloned()), lsn)
+                }
+                _ => (Answer::Done(call.level), lsn),
+            }
         };
         self.history.end(open.nth, answer, lsn);
         self.open[thread] = None;
@@ -210,7 +230,8 @@ pub(super) fn apply(what: &What, state: &mut Map) {
             let sum = old.map_or(0, u64::from_le_bytes).wrapping_add(*by);
             state.insert(*key, sum.to_le_bytes().to_vec());
         }
-        What::Delete(key) => drop(state.remove(key)),
+        What::Delete(key) | What::Swap { key, to: None, .. } => drop(state.remove(key)),
+        What::Swap { key, to: Some(to), .. } => drop(state.insert(*key, to.clone())),
         What::Read(_) => {}
     }
 }

@@ -51,7 +51,8 @@ pub(super) fn verify(
             spoilt.insert(key, behind && call.level == Level::Durable);
         }
         let key = match (&call.what, &call.answer) {
-            (What::Read(key), _) | (What::Delete(key), Answer::Absent) => key,
+            (What::Read(key), _) => key,
+            (What::Delete(key) | What::Swap { key, .. }, Answer::Absent) => key,
             _ => continue,
         };
         if crash != Crash::None && spoilt.get(key) == Some(&true) {
@@ -62,12 +63,14 @@ pub(super) fn verify(
         is_cut(&state, recovered)?;
     }
     for call in order.calls[order.kept..].iter().map(|nth| &calls[*nth]) {
-        let promised = match call.answer {
-            Answer::Done(level) => match crash {
-                Crash::None => true,
-                Crash::Kill => level != Level::Buffered,
-                Crash::Power => level == Level::Durable,
-            },
+        let keeps = |level| match crash {
+            Crash::None => true,
+            Crash::Kill => level != Level::Buffered,
+            Crash::Power => level == Level::Durable,
+        };
+        let promised = match (&call.what, &call.answer) {
+            (_, Answer::Done(level)) => keeps(*level),
+            (What::Add(..), Answer::Saw(_)) => keeps(call.level),
             _ => false,
         };
         if promised {
@@ -81,7 +84,7 @@ fn changes(call: &Call) -> bool {
     match &call.what {
         What::Change(effect) => effect.changes().count() > 0,
         What::Add(..) => true,
-        What::Delete(_) => call.answer != Answer::Absent,
+        What::Delete(_) | What::Swap { .. } => call.answer != Answer::Absent,
         What::Read(_) => false,
     }
 }
@@ -108,6 +111,19 @@ fn act(call: &Call, state: &mut Map) -> Result<(), String> {
             let old = state.get(key).and_then(|bytes| bytes[..].try_into().ok());
             let sum = old.map_or(0, u64::from_le_bytes).wrapping_add(*by);
             state.insert(*key, sum.to_le_bytes().to_vec());
+            if matches!(&call.answer, Answer::Saw(told) if state.get(key) != told.as_ref()) {
+                return wrong();
+            }
+        }
+        (What::Swap { key, from, to, .. }, answer) => {
+            if (state.get(key) == from.as_ref()) == (*answer == Answer::Absent) {
+                return wrong();
+            }
+            match to {
+                _ if *answer == Answer::Absent => {}
+                Some(to) => drop(state.insert(*key, to.clone())),
+                None => drop(state.remove(key)),
+            }
         }
         (What::Delete(key), answer) => {
             let found = state.remove(key).is_some();

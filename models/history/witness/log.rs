@@ -124,7 +124,7 @@ impl<'a> Log<'a> {
     /// Goes through the log.
     ///
     /// # Errors
-    /// If a delete was told that something was there, and it was not.
+    /// If a call was told what was not so.
     pub(super) fn replay(&mut self, loose: &Loose<'_>, steps: &mut usize) -> Result<(), Broken> {
         let mut shown = Recovered::default();
         for (key, value) in self.history.base.iter().filter(|(key, _)| !loose.touches(**key)) {
@@ -147,7 +147,19 @@ impl<'a> Log<'a> {
                     let old = self.value(*key, nth).and_then(|bytes| bytes.try_into().ok());
                     let sum = old.map_or(0, u64::from_le_bytes).wrapping_add(*by);
                     self.doubt |= loose.touches(*key);
+                    let told = |saw: &Option<Vec<u8>>| saw.as_deref() == Some(&sum.to_le_bytes());
+                    let fits = !matches!(&call.answer, Answer::Saw(saw) if !told(saw));
+                    if !fits && !loose.touches(*key) {
+                        return Err(why::answer(self.history, call));
+                    }
                     set(self, *key, Some(Cow::Owned(sum.to_le_bytes().to_vec())));
+                }
+                What::Swap { key, from, to, .. } => {
+                    self.doubt |= loose.touches(*key);
+                    if !loose.touches(*key) && self.value(*key, nth) != from.as_deref() {
+                        return Err(why::answer(self.history, call));
+                    }
+                    set(self, *key, to.as_deref().map(Cow::Borrowed));
                 }
                 What::Delete(key) => {
                     let found = matches!(call.answer, Answer::Done(_));

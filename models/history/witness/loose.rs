@@ -102,6 +102,7 @@ fn writes(what: &What) -> BTreeMap<u64, Option<&[u8]>> {
     match what {
         What::Change(effect) => effect.changes().collect(),
         What::Add(key, _) | What::Delete(key) => BTreeMap::from([(*key, None)]),
+        What::Swap { key, to, .. } => BTreeMap::from([(*key, to.as_deref())]),
         What::Read(_) => BTreeMap::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! Which promise is broken, where no place fits what was recovered.
 
-use super::super::{Answer, Crash, What, why};
+use super::super::{Crash, What, table, why};
 use super::log::Log;
 use super::loose::Loose;
 use super::readers::Readers;
@@ -24,7 +24,7 @@ pub(super) fn lost(log: &Log<'_>, cut: usize, crash: Crash) -> Broken {
         gone().filter(|call| why::is_promised(call, crash)).take(NAMES + 1).collect();
     if names.is_empty() {
         // What was acknowledged before a sync that was itself acknowledged.
-        let done = gone().filter(|call| matches!(call.answer, Answer::Done(_)));
+        let done = gone().filter(|call| table::level(call).is_some());
         names = done.take(NAMES + 1).collect();
     }
     let more = if names.len() > NAMES { " and more" } else { "" };
@@ -79,6 +79,8 @@ pub(super) fn nowhere(log: &Log<'_>, loose: &Loose<'_>, recovered: &Map, crash: 
 fn keys(what: &What) -> Vec<u64> {
     match what {
         What::Change(effect) => effect.changes().map(|change| change.0).collect(),
-        What::Add(key, _) | What::Delete(key) | What::Read(key) => vec![*key],
+        What::Add(key, _) | What::Delete(key) | What::Read(key) | What::Swap { key, .. } => {
+            vec![*key]
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Schedule × crash, tested through what the museum shows of it.
 
+mod own;
 mod small;
 
 use highwater_models::museum::{PIECES, Piece};
@@ -79,18 +80,6 @@ fn shuttle_twins_are_held_under_every_schedule_with_one_preemption() {
         assert_eq!(ran.schedules.complete, Some(1), "{}: {:?}", piece.bug, ran.schedules);
         assert!(ran.report.exhaustive() && ran.schedules.different > 3, "{}", piece.bug);
     }
-}
-
-#[test]
-fn shuttle_the_store_itself_is_held_under_every_schedule_with_one_preemption() {
-    let settings = Settings { crashes: 1, threads: 2, ..Settings::default() };
-    let campaign = Campaign { settings, failures: Vec::new(), control: true };
-    let plan = Plan { bound: Some(1), random: 100, pct: 100, ..Plan::default() };
-    let ran = run(&campaign, plan, &store::store(), &mut |_| ());
-    assert_eq!(ran.report.verdict, Verdict::Held, "{:?}", ran.report.finding);
-    assert_eq!((ran.schedules.complete, ran.report.control_caught), (Some(1), Some(true)));
-    assert!(ran.report.exhaustive() && ran.schedules.different > 100, "{:?}", ran.schedules);
-    println!("{:?}, {} recoveries", ran.schedules, ran.report.recoveries());
 }
 
 /// A sync that fails in one thread while another has something on its way: of the directory at a
