@@ -1,5 +1,5 @@
 //! The stores of this project with several callers at once, under the names by which they are run,
-//! and beside them two with a flaw: what finds nothing in the first must find those.
+//! and beside them some with a flaw: what finds nothing in the first must find those.
 
 use super::{Plan, Scheduled, journal, key_value, store};
 use highwater_sim::{Rule, Verdict};
@@ -24,6 +24,10 @@ const fn own(name: &'static str, about: &'static str, subject: fn() -> Scheduled
     Concurrent { name, about, subject, expected: Verdict::Held, rule: None }
 }
 
+const fn flawed(own: Concurrent, rule: Rule) -> Concurrent {
+    Concurrent { expected: Verdict::Violated, rule: Some(rule), ..own }
+}
+
 /// All of them.
 pub const CONCURRENT: &[Concurrent] = &[
     own(
@@ -41,24 +45,30 @@ pub const CONCURRENT: &[Concurrent] = &[
         "the journal: two appenders, a cursor that moves, a clean-up",
         journal::journal,
     ),
-    Concurrent {
-        expected: Verdict::Violated,
-        rule: Some(Rule::P10Visibility),
-        ..own(
+    flawed(
+        own(
             "kv-threads/early",
             "the same when it says that a lock is taken before that is durable",
             key_value::early,
-        )
-    },
-    Concurrent {
-        expected: Verdict::Broken,
-        rule: Some(Rule::P2Prefix),
-        ..own(
+        ),
+        Rule::P10Visibility,
+    ),
+    flawed(
+        own(
             "journal-threads/apart",
             "the same when a cursor is moved by taking it out and putting it in",
             journal::apart,
-        )
-    },
+        ),
+        Rule::P1Loss,
+    ),
+    flawed(
+        own(
+            "journal-threads/early",
+            "the same when a reader sees what is not durable yet",
+            journal::early,
+        ),
+        Rule::P10Visibility,
+    ),
 ];
 
 impl Concurrent {

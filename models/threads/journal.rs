@@ -1,12 +1,12 @@
 //! The journal, compiled with shuttle's primitives, under schedules: two appenders, a reader whose
-//! cursor moves on, a clean-up beside them. And the same with a flaw.
+//! cursor moves on, a clean-up beside them. And the same with two flaws.
 //!
 //! A record's bytes begin with its key. What is below the reader's cursor is not there: it may be
 //! gone or not. What is above it must be, whatever the other cursor allows.
 
 use super::store::{answer, options, other};
 use super::{Program, Scheduled, SharedKv};
-use highwater_shuttle::{Journal, Lsn};
+use highwater_shuttle::{Ack, Durability, Journal, Lsn, Options, Result};
 use highwater_sim::Act;
 use highwater_vfs::Vfs;
 use std::io;
@@ -14,10 +14,30 @@ use std::sync::Arc;
 
 const READER: &str = "reader";
 
-/// With the flaw a cursor is moved in two steps: it is taken out, and put in again.
-struct Records<const APART: bool>(Journal);
+const NO_FLAW: u8 = 0;
+/// A cursor is moved in two steps: it is taken out, and put in again.
+const APART: u8 = 1;
+/// The journal waits for nothing, and whoever has added something makes it durable: a reader may
+/// have seen it before.
+const EARLY: u8 = 2;
 
-impl<const APART: bool> Records<APART> {
+struct Records<const FLAW: u8>(Journal);
+
+impl<const FLAW: u8> Records<FLAW> {
+    fn added(&self, done: Result<Ack>) -> io::Result<Option<u64>> {
+        if FLAW == EARLY && done.is_ok() {
+            self.0.flush().map_err(other)?;
+        }
+        answer(done)
+    }
+
+    fn move_cursor(&self, name: &str, at: Lsn) -> io::Result<Option<u64>> {
+        if FLAW == APART {
+            self.0.remove_cursor(name).map_err(other)?;
+        }
+        self.added(self.0.set_cursor(name, at))
+    }
+
     /// Where the record of a key is, and what.
     fn find(&self, key: u64) -> io::Result<Option<(Lsn, Vec<u8>)>> {
         let from = self.0.cursors().get(READER).copied().unwrap_or(Lsn(1));
@@ -32,15 +52,18 @@ impl<const APART: bool> Records<APART> {
     }
 }
 
-impl<const APART: bool> SharedKv for Records<APART> {
+impl<const FLAW: u8> SharedKv for Records<FLAW> {
     fn open(disk: Arc<dyn Vfs>) -> io::Result<Self> {
-        let journal = Journal::open(disk, options()).map_err(other)?;
+        let early = FLAW == EARLY;
+        let durability = if early { Durability::None } else { Durability::Fsync };
+        let options = Options { durability, ..options() };
+        let journal = Journal::open(disk, options).map_err(other)?;
         journal.check_invariants();
         Ok(Records(journal))
     }
 
     fn put(&self, key: u64, value: &[u8]) -> io::Result<Option<u64>> {
-        answer(self.0.append(&[&key.to_le_bytes()[..], value].concat()))
+        self.added(self.0.append(&[&key.to_le_bytes()[..], value].concat()))
     }
 
     fn get(&self, key: u64) -> io::Result<Option<Vec<u8>>> {
@@ -52,15 +75,16 @@ impl<const APART: bool> SharedKv for Records<APART> {
         self.0.clean_up().map(drop).map_err(other)
     }
 
-    /// Moves a cursor.
+    /// Moves cursors.
     fn special(&self, what: &str) -> io::Result<(bool, Option<u64>)> {
-        let (name, key) = what.split_once(" from ").ok_or(io::ErrorKind::Unsupported)?;
-        let key = key.parse().map_err(io::Error::other)?;
-        let (at, _) = self.find(key)?.ok_or(io::ErrorKind::NotFound)?;
-        if APART {
-            self.0.remove_cursor(name).map_err(other)?; // breaks what J2 is for
+        let mut last = None;
+        for cursor in what.split(", ") {
+            let (name, key) = cursor.split_once(" from ").ok_or(io::ErrorKind::Unsupported)?;
+            let key = key.parse().map_err(io::Error::other)?;
+            let (at, _) = self.find(key)?.ok_or(io::ErrorKind::NotFound)?;
+            last = self.move_cursor(name, at)?;
         }
-        Ok((true, answer(self.0.set_cursor(name, at))?))
+        Ok((true, last))
     }
 }
 
@@ -71,13 +95,13 @@ fn program() -> Program {
     let is_at = |what: &'static str, gone: &[u64]| {
         Act::Special(what, gone.iter().map(|key| (*key, None)).collect())
     };
-    let (reader, mirror) = (is_at("reader from 1", &[]), is_at("mirror from 4", &[]));
+    let both = is_at("reader from 1, mirror from 4", &[]);
     Program {
-        before: vec![put(1, 300), put(2, 100), put(3, 100), put(4, 300), reader, mirror],
+        before: vec![put(1, 300), put(2, 100), put(3, 100), put(4, 300), both],
         threads: vec![
             vec![is_at("reader from 3", &[1, 2]), put(5, 100)],
             vec![Act::Checkpoint],
-            vec![put(6, 100), Act::Get(3)],
+            vec![put(6, 100), Act::Get(5)],
         ],
         after: Vec::new(),
     }
@@ -85,10 +109,15 @@ fn program() -> Program {
 
 /// The journal with its program.
 pub fn journal() -> Scheduled {
-    Scheduled::new::<Records<false>>(program())
+    Scheduled::new::<Records<NO_FLAW>>(program())
 }
 
 /// The same with a moment in which a clean-up does not know the slowest cursor.
 pub fn apart() -> Scheduled {
-    Scheduled::new::<Records<true>>(program())
+    Scheduled::new::<Records<APART>>(program())
+}
+
+/// The same when a reader sees what is not durable yet.
+pub fn early() -> Scheduled {
+    Scheduled::new::<Records<EARLY>>(program())
 }

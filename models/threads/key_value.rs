@@ -4,13 +4,11 @@
 use super::store::{answer, options, other};
 use super::{Program, Scheduled, SharedKv, kv};
 use crate::history::What;
-use highwater_shuttle::{KvStore, TestClock, Value};
+use highwater_shuttle::{Ack, Durability, KvStore, Options, Result, TestClock, Value};
 use highwater_sim::Act;
 use highwater_vfs::Vfs;
-use shuttle::sync::Mutex;
-use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 const LOCK: u64 = 10;
@@ -18,12 +16,9 @@ const COUNTER: u64 = 5;
 const LEASE: Duration = Duration::from_secs(60);
 const SHARDS: usize = 2;
 
-/// With the flaw it keeps the locks in memory, too, and answers from there that one is taken:
-/// before it is known that the lock is durable.
-struct Store<const EARLY: bool> {
-    store: KvStore,
-    taken: Mutex<BTreeSet<u64>>,
-}
+/// With the flaw the store itself waits for nothing: who has changed something makes it durable,
+/// and who has changed nothing answers at once, whatever he saw.
+struct Store<const EARLY: bool>(KvStore);
 
 fn name(key: u64) -> String {
     format!("key {key}")
@@ -36,25 +31,30 @@ fn asked(what: &str) -> Option<(bool, &str)> {
 }
 
 impl<const EARLY: bool> Store<EARLY> {
-    fn taken<R>(&self, with: impl FnOnce(&mut BTreeSet<u64>) -> R) -> R {
-        with(&mut self.taken.lock().unwrap_or_else(PoisonError::into_inner))
+    fn changed(&self, done: Result<Ack>) -> io::Result<Option<u64>> {
+        if EARLY && done.is_ok() {
+            self.0.flush().map_err(other)?;
+        }
+        answer(done)
     }
 }
 
 impl<const EARLY: bool> SharedKv for Store<EARLY> {
     fn open(disk: Arc<dyn Vfs>) -> io::Result<Self> {
         let clock = Arc::new(TestClock::new(0));
-        let store = KvStore::open_with(disk, options(), clock, SHARDS).map_err(other)?;
+        let durability = if EARLY { Durability::None } else { Durability::Fsync };
+        let options = Options { durability, ..options() };
+        let store = KvStore::open_with(disk, options, clock, SHARDS).map_err(other)?;
         store.check_invariants();
-        Ok(Store { store, taken: Mutex::default() })
+        Ok(Store(store))
     }
 
     fn put(&self, key: u64, value: &[u8]) -> io::Result<Option<u64>> {
-        answer(self.store.set(name(key), value.into(), None))
+        self.changed(self.0.set(name(key), value.into(), None))
     }
 
     fn get(&self, key: u64) -> io::Result<Option<Vec<u8>>> {
-        Ok(match self.store.get(name(key)) {
+        Ok(match self.0.get(name(key)) {
             None => None,
             Some(Value::Int(count)) => Some(count.to_le_bytes().to_vec()),
             Some(Value::Bytes(bytes)) => Some(bytes),
@@ -64,28 +64,24 @@ impl<const EARLY: bool> SharedKv for Store<EARLY> {
     }
 
     fn add(&self, key: u64, by: u64) -> io::Result<(u64, Option<u64>)> {
-        let (sum, ack) = self.store.incr(name(key), by as i64).map_err(other)?;
-        Ok((sum as u64, Some(ack.lsn.0)))
+        let (sum, ack) = self.0.incr(name(key), by as i64).map_err(other)?;
+        Ok((sum as u64, self.changed(Ok(ack))?))
     }
 
     fn checkpoint(&self) -> io::Result<()> {
-        self.store.create_snapshot().map(drop).map_err(other)
+        self.0.create_snapshot().map(drop).map_err(other)
     }
 
     fn special(&self, what: &str) -> io::Result<(bool, Option<u64>)> {
         let (takes, owner) = asked(what).ok_or(io::ErrorKind::Unsupported)?;
-        if EARLY && takes && !self.taken(|taken| taken.insert(LOCK)) {
-            return Ok((false, None)); // breaks K4
-        }
         let done = match takes {
-            true => self.store.lock(name(LOCK), owner, LEASE),
-            false => self.store.unlock(name(LOCK), owner),
+            true => self.0.lock(name(LOCK), owner, LEASE),
+            false => self.0.unlock(name(LOCK), owner),
         };
-        let ack = done.map_err(other)?;
-        if EARLY && !takes && ack.is_some() {
-            self.taken(|taken| taken.remove(&LOCK));
+        match done.map_err(other)? {
+            Some(ack) => Ok((true, self.changed(Ok(ack))?)),
+            None => Ok((false, None)), // with the flaw, against K4
         }
-        Ok((ack.is_some(), ack.map(|ack| ack.lsn.0)))
     }
 
     /// Whoever takes a lock finds nothing there, and whoever lets go of it finds itself.

@@ -1,6 +1,6 @@
 //! The payload store itself, compiled with shuttle's primitives, under schedules.
 
-use super::{Plan, Program, Scheduled, SharedKv};
+use super::{Program, Scheduled, SharedKv};
 use highwater_shuttle::{Ack, Error, Options, PayloadStore, Result};
 use highwater_sim::Act;
 use highwater_vfs::Vfs;

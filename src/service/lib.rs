@@ -19,14 +19,18 @@
 //! ```
 
 mod plan;
+/// The store's own: the models compile both again with a scheduler's primitives.
+#[allow(dead_code, unused_imports)]
+#[path = "../store/sync.rs"]
+mod sync;
 
 use highwater::{Clock, Error, Journal, KvStore, PayloadStore, Positions};
-use parking_lot::{Condvar, Mutex};
 use plan::Plan;
 use std::fmt;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
+use sync::thread::{self, JoinHandle};
+use sync::{Condvar, Mutex};
 
 /// What is done when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,7 +147,7 @@ impl Service {
     pub fn start(store: Arc<dyn Served>, settings: Settings, clock: Arc<dyn Clock>) -> Service {
         let shared = Arc::new(Shared::default());
         let work = Work { shared: Arc::clone(&shared), store, settings, clock };
-        let thread = std::thread::Builder::new().name("highwater-service".into());
+        let thread = thread::Builder::new().name("highwater-service".into());
         let thread = thread.spawn(move || work.run()).expect("a thread can be started");
         Service { shared, thread: Some(thread) }
     }
@@ -164,7 +168,7 @@ impl Service {
         let mine = state.asked;
         self.shared.changed.notify_all();
         while state.answered < mine && !state.failed {
-            self.shared.changed.wait(&mut state);
+            state = self.shared.changed.wait(state);
         }
         state.error.clone().map_or(Ok(()), Err)
     }
@@ -226,7 +230,8 @@ impl Work {
             let (stopping, asked) = {
                 let mut state = self.shared.state.lock();
                 if !state.stopping && state.asked == state.answered {
-                    self.shared.changed.wait_for(&mut state, self.settings.sync_every);
+                    let patience = self.settings.sync_every;
+                    (state, _) = self.shared.changed.wait_for(state, patience);
                 }
                 (state.stopping, state.asked)
             };

@@ -16,7 +16,7 @@
 //!   if its patience is over: nobody else may have been called.
 //! - Q5: who wants to be alone with the log is served before the next leader.
 
-use super::sync::{Condvar, Mutex, MutexGuard, yield_now};
+use super::sync::{Condvar, Mutex, MutexGuard, thread};
 use std::time::Duration;
 
 /// Why a caller that waited is not told `Ok`.
@@ -190,7 +190,7 @@ impl<L: Log> GroupCommit<L> {
             // Those who were just called want to come along: without this they miss a batch that
             // starts at once, and about half of the callers share a sync.
             drop(state);
-            yield_now();
+            thread::yield_now();
             state = self.state.lock();
         }
         let mut batch = state.take();

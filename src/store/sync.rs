@@ -12,7 +12,7 @@ mod ordinary {
     pub(crate) use parking_lot::{Mutex, MutexGuard, RwLock};
     pub(crate) use std::sync::Arc;
     pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
-    pub(crate) use std::thread::yield_now;
+    pub(crate) use std::thread;
     use std::time::Duration;
 
     #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ mod scheduled {
     pub(crate) use shuttle::sync::atomic::{AtomicU64, Ordering};
     pub(crate) use shuttle::sync::{Arc, MutexGuard};
     use shuttle::sync::{RwLockReadGuard, RwLockWriteGuard};
-    pub(crate) use shuttle::thread::yield_now;
+    pub(crate) use shuttle::thread;
     use std::time::Duration;
 
     #[derive(Debug, Default)]

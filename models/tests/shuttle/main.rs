@@ -14,6 +14,7 @@
 mod disk;
 mod life;
 mod schedules;
+mod service;
 mod views;
 
 use disk::Race;

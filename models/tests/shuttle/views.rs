@@ -17,7 +17,7 @@ use std::time::Duration;
 const SCHEDULES: usize = 3_000;
 const LEASE: Duration = Duration::from_secs(60);
 
-fn run(life: impl Fn() + Send + Sync + Clone + 'static) {
+pub(crate) fn run(life: impl Fn() + Send + Sync + Clone + 'static) {
     let full = std::env::var("HIGHWATER_BOUNDS").is_ok_and(|bounds| bounds == "full");
     let batches = if full { 10 * SCHEDULES } else { SCHEDULES } / BATCH;
     for seed in 0..batches as u64 {
@@ -30,7 +30,7 @@ fn run(life: impl Fn() + Send + Sync + Clone + 'static) {
     }
 }
 
-fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options { segment_size: 400, reserve: 0, auto_checkpoint: false, ..Options::default() }
 }
 
@@ -44,7 +44,7 @@ fn after_power_loss(disk: &SimFs) -> Arc<SimFs> {
     Arc::new(disk.power_cut(Choices::pattern(Pattern::DropAll)))
 }
 
-fn kv_after_power_loss(disk: &SimFs) -> highwater::KvStore {
+pub(crate) fn found_after_power_loss(disk: &SimFs) -> highwater::KvStore {
     let clock = Arc::new(highwater::TestClock::new(0));
     highwater::KvStore::open_with(after_power_loss(disk), plain(), clock, 2).expect("P5: it opens")
 }
@@ -72,11 +72,11 @@ fn shuttle_k4_counters_and_locks() {
                     }
                     let (count, _) = store.incr("count", 1).expect("it works");
                     answers.lock().expect("nobody panics with it").push(count);
-                    let there = kv_after_power_loss(&disk).get("count");
+                    let there = found_after_power_loss(&disk).get("count");
                     let kept = matches!(there, Some(highwater::Value::Int(kept)) if kept >= count);
                     assert!(kept, "P1: counted to {count}, found {there:?}");
                     let mine = store.lock("lock", name, LEASE).expect("it works").is_some();
-                    let owner = kv_after_power_loss(&disk).get("lock");
+                    let owner = found_after_power_loss(&disk).get("lock");
                     let is_mine = owner == Some(highwater::Value::from(name));
                     assert!(owner.is_some(), "K4: an answer about a lock that nobody has");
                     assert_eq!(mine, is_mine, "a lock has one owner: {name}, {owner:?}");
@@ -89,7 +89,7 @@ fn shuttle_k4_counters_and_locks() {
         answers.sort_unstable();
         assert_eq!(answers, [1, 2, 3], "each counted once");
         store.check_invariants();
-        let found = kv_after_power_loss(&disk);
+        let found = found_after_power_loss(&disk);
         assert_eq!(found.get("count"), Some(highwater::Value::Int(3)));
         assert_eq!((found.len(), found.get("before").is_some()), (3, true), "K2");
         found.check_invariants();

@@ -41,7 +41,15 @@ pub(super) fn arrows(manifest: &Source) -> Vec<String> {
         "src/service/Cargo.toml" => &["highwater-vfs", "highwater"],
         "src/raft/Cargo.toml" => &["highwater-raft", "highwater-vfs", "highwater"],
         "models/Cargo.toml" => {
-            &["highwater-vfs", "highwater", "highwater-raft", "highwater-sim", "highwater-shuttle"]
+            // The last two are the store and the service again, for a scheduler of threads.
+            &[
+                "highwater-vfs",
+                "highwater",
+                "highwater-raft",
+                "highwater-sim",
+                "highwater-shuttle",
+                "highwater-shuttle-service",
+            ]
         }
         _ => return Vec::new(),
     };

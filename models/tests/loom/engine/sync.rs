@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub(crate) use loom::sync::Arc;
 pub(crate) use loom::sync::atomic::Ordering;
-pub(crate) use loom::thread::yield_now;
+pub(crate) use loom::thread;
 
 /// Patience that is over at any moment, maybe before anybody calls.
 pub(crate) const ANY_MOMENT: Duration = Duration::ZERO;

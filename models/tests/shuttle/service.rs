@@ -1,0 +1,119 @@
+//! The service and its store while both are shut down: its own sources too, with the locks of a
+//! scheduler. Time never passes: its thread goes on when somebody calls it, and the clock is moved
+//! before.
+
+use crate::disk::Slow;
+use crate::views::{found_after_power_loss, options, run};
+use highwater_shuttle::{Clock, Durability, Error, KvStore, Options, TestClock, Value};
+use highwater_shuttle_service::{Service, Settings};
+use highwater_sim::{Model, SimFs};
+use shuttle::thread::{JoinHandle, spawn};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Operations that callers try, each a key of its own.
+const CALLERS: [&[u64]; 2] = [&[1, 2], &[3, 4]];
+
+/// The keys that were acknowledged, and how many were refused.
+type Answers = Arc<Mutex<(Vec<u64>, u64)>>;
+
+fn callers(store: &Arc<KvStore>, answers: &Answers) -> Vec<JoinHandle<()>> {
+    let caller = |keys: &'static [u64]| {
+        let (store, answers) = (Arc::clone(store), Arc::clone(answers));
+        spawn(move || {
+            for &key in keys {
+                let done = store.set(key.to_le_bytes(), Value::Int(key as i64), None);
+                let mut answers = answers.lock().expect("nobody panics with it");
+                match done {
+                    Ok(_) => answers.0.push(key),
+                    Err(Error::Closed) => answers.1 += 1,
+                    Err(other) => panic!("neither done nor refused: {other}"),
+                }
+            }
+        })
+    };
+    CALLERS.map(caller).into()
+}
+
+fn acknowledged(answers: &Answers) -> Vec<u64> {
+    answers.lock().expect("nobody panics with it").0.clone()
+}
+
+/// What was acknowledged is there, and nothing else.
+fn is_there(disk: &SimFs, all: bool, keys: &[u64]) {
+    let found = found_after_power_loss(disk);
+    for key in CALLERS.concat() {
+        let value = found.get(key.to_le_bytes());
+        match keys.contains(&key) {
+            true => assert!(value.is_some(), "P1: {key} was acknowledged"),
+            false => assert!(!all || value.is_none(), "P4: {key} was refused"),
+        }
+    }
+}
+
+fn served(durability: Durability) -> (SimFs, Arc<KvStore>, Service) {
+    let disk = SimFs::new(Model::Posix);
+    let slow = Arc::new(Slow::new(Arc::new(disk.clone()), None));
+    let clock = Arc::new(TestClock::new(0));
+    let options = Options { durability, ..options() };
+    let store = KvStore::open_with(slow, options, clock.clone(), 2).expect("a new store");
+    let store = Arc::new(store);
+    let service = Service::start(store.clone(), Settings::default(), clock.clone());
+    clock.set(clock.now() + 1_000_000_000); // more than the time between two syncs
+    (disk, store, service)
+}
+
+/// The service is stopped while callers do not wait for the disk: what was acknowledged before is
+/// durable after, and the rest when the store is closed.
+#[test]
+fn shuttle_the_last_sync_of_the_service() {
+    let early = Arc::new(AtomicU64::new(0));
+    let seen = Arc::clone(&early);
+    run(move || {
+        let (disk, store, service) = served(Durability::None);
+        let answers = Answers::default();
+        let callers = callers(&store, &answers);
+        service.snapshot().expect("it works");
+        let before = acknowledged(&answers);
+        service.stop().expect("it works");
+        is_there(&disk, false, &before);
+        seen.fetch_add(u64::from(!before.is_empty()), Ordering::Relaxed);
+        store.close().expect("it works");
+        callers.into_iter().for_each(|caller| caller.join().expect("it ends"));
+        is_there(&disk, true, &acknowledged(&answers));
+    });
+    assert!(early.load(Ordering::Relaxed) > 0, "acknowledged before the service was stopped");
+}
+
+/// Q5: the store is closed under the service while callers wait in the queue, and one of them for a
+/// snapshot: everybody is answered, and what was acknowledged is durable.
+#[test]
+fn shuttle_q5_the_store_is_closed_under_the_service() {
+    let counts: [Arc<AtomicU64>; 3] = Default::default();
+    let seen = counts.clone();
+    run(move || {
+        let (disk, store, service) = served(Durability::Fsync);
+        let answers = Answers::default();
+        let callers = callers(&store, &answers);
+        let closer = {
+            let store = Arc::clone(&store);
+            spawn(move || store.close().expect("it works"))
+        };
+        let written = service.snapshot();
+        is_there(&disk, false, &acknowledged(&answers));
+        let stopped = service.stop();
+        callers.into_iter().for_each(|caller| caller.join().expect("it ends"));
+        closer.join().expect("it ends");
+        is_there(&disk, true, &acknowledged(&answers));
+        let refused = answers.lock().expect("nobody panics with it").1;
+        let whys = [refused > 0, written.is_err(), matches!(stopped, Err(Error::Closed))];
+        for (count, why) in seen.iter().zip(whys) {
+            count.fetch_add(u64::from(why), Ordering::Relaxed);
+        }
+    });
+    let counts = counts.map(|count| count.load(Ordering::Relaxed));
+    assert!(
+        counts.iter().all(|count| *count > 0),
+        "never refused, in one of three ways: {counts:?}"
+    );
+}
