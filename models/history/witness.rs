@@ -11,9 +11,8 @@
 //! ones are tried at the cut, where nothing hides them but one another. What they could also
 //! explain, at another place, is answered with *unknown*: a reader of a key that a loose call
 //! writes, a loose batch of which a part was overwritten, a loose counter, a swap that is loose or
-//! was told that it was not so. Then [`search`] can
-//! tell, if the history is small. So can it where a value was written twice and the reader may have
-//! seen either one.
+//! was told that it was not so. Then [`search`] can tell, if the history is small. So can it where a
+//! value was written twice and the reader may have seen either one.
 //!
 //! It takes n log n steps for n calls: a million take about a second.
 //!
@@ -52,11 +51,11 @@ fn judge(history: &History, recovered: Option<&Map>, crash: Crash, steps: &mut u
     let lacks_lsn = |call: &Call| {
         table::is_required(call) && table::changes(call) && table::place(call).is_none()
     };
-    let may_depend = |call: &Call| {
-        let is_swap = matches!(call.what, What::Swap { .. }) && call.answer != Answer::Refused;
-        is_swap && table::place(call).is_none()
+    let depends = |call: &Call| {
+        let in_log = table::is_required(call) && table::place(call).is_some();
+        matches!(call.what, What::Swap { .. }) && call.answer != Answer::Refused && !in_log
     };
-    if history.calls.iter().any(|call| lacks_lsn(call) || may_depend(call)) {
+    if history.calls.iter().any(|call| lacks_lsn(call) || depends(call)) {
         return Verdict::Unknown;
     }
     let loose = Loose::new(history);

@@ -101,7 +101,7 @@ fn program() -> Program {
         threads: vec![
             vec![is_at("reader from 3", &[1, 2]), put(5, 100)],
             vec![Act::Checkpoint],
-            vec![put(6, 100), Act::Get(5)],
+            vec![Act::Get(5), put(6, 100)],
         ],
         after: Vec::new(),
     }

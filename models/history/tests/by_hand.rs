@@ -113,6 +113,75 @@ fn nothing_is_applied_twice() {
     assert_eq!((broken.rule, &broken.what[..]), (Rule::P1Loss, "promised and lost: T1 add 2 to 1"));
 }
 
+/// Key 1 is a lock.
+fn takes(owner: &str) -> What {
+    let (from, to) = (None, Some(owner.as_bytes().to_vec()));
+    What::Swap { name: format!("{owner} takes 1"), key: 1, from, to }
+}
+
+/// The promise that is broken; the witness does not look into swaps that did nothing.
+#[track_caller]
+fn breaks(script: &Script, recovered: &[(u64, &str)], why: (Rule, &str)) {
+    let recovered = map(recovered);
+    let verdict = search(&script.history, Some(&recovered), Power, CAP);
+    let Verdict::Impossible(broken) = verdict else { panic!("{verdict:?}") };
+    assert_eq!((broken.rule, &broken.what[..]), why);
+    assert_eq!(witness(&script.history, Some(&recovered), Power), Verdict::Unknown);
+}
+
+#[test]
+fn a_lock_has_one_owner() {
+    let taken = || Script::default().calls(1, takes("a"), DURABLE);
+    let refused = taken().calls(2, takes("b"), Answer::Absent);
+    refused.explained(Power, &[(1, "a")]);
+    breaks(&refused, &[], (Rule::P1Loss, "promised and lost: T1 a takes 1"));
+    let what = "T2 b takes 1 is acknowledged with LSN 2, which no order of the calls explains";
+    let mut twice = taken().calls(2, takes("b"), DURABLE);
+    twice.history.calls.iter_mut().zip(1..).for_each(|(call, lsn)| call.lsn = Some(lsn));
+    twice.impossible(Power, &[(1, "b")], (Rule::P2Prefix, what));
+    // In flight it may take a lock that is there to be taken, and no other.
+    let both = Script::default().begins(1, takes("a")).begins(2, takes("b"));
+    for left in [&[][..], &[(1, "a")], &[(1, "b")]] {
+        both.explained(Power, left);
+    }
+    let late = taken().begins(2, takes("b"));
+    let what = "T1 a takes 1, T2 b takes 1 is there, and in no order that callers saw";
+    breaks(&late, &[(1, "b")], (Rule::P2Prefix, what));
+    // Whoever was refused has seen the other one.
+    let seen = Script::default().begins(1, takes("a")).calls(2, takes("b"), Answer::Absent);
+    seen.explained(Power, &[(1, "a")]);
+    let what = "T1 a takes 1 was seen by T2 b takes 1 and is lost";
+    breaks(&seen, &[], (Rule::P10Visibility, what));
+    let alone = Script::default().calls(2, takes("b"), Answer::Absent);
+    let what = "T2 b takes 1 is told that it is not so, which no order of the calls explains";
+    breaks(&alone, &[], (Rule::P2Prefix, what));
+}
+
+#[test]
+fn sums_are_answers() {
+    let told = |one: u64, two: u64| {
+        let sum = |sum: u64| Answer::Saw(Some(sum.to_le_bytes().to_vec()));
+        let script = Script::default().begins(1, What::Add(1, 2)).begins(2, What::Add(1, 3));
+        let script = script.ends(1, sum(one)).ends(2, sum(two));
+        let recovered = Map::from([(1, 5u64.to_le_bytes().to_vec())]);
+        let mut told = script.history.clone();
+        let first = if one < two { [1, 2] } else { [2, 1] };
+        told.calls.iter_mut().zip(first).for_each(|(call, lsn)| call.lsn = Some(lsn));
+        (
+            search(&script.history, Some(&recovered), Power, CAP),
+            witness(&told, Some(&recovered), Power),
+        )
+    };
+    for (one, two) in [(2, 5), (5, 3)] {
+        assert!(matches!(told(one, two), (Verdict::Explained(_), Verdict::Explained(_))));
+    }
+    for (one, two) in [(5, 5), (2, 3), (3, 5)] {
+        let (Verdict::Impossible(one), Verdict::Impossible(two)) = told(one, two) else { panic!() };
+        assert_eq!([one.rule, two.rule], [Rule::P2Prefix; 2]);
+        assert!(one.what.contains("is told a sum") && two.what.contains("is told a sum"));
+    }
+}
+
 #[test]
 fn what_a_reader_saw_stays() {
     let script = Script::default().begins(1, put(1, "a")).calls(2, What::Read(1), saw("a"));
