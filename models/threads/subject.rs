@@ -16,10 +16,12 @@ use highwater_vfs::Vfs;
 use std::io;
 use std::sync::{Arc, Mutex};
 
+type Open = fn(Arc<dyn Vfs>) -> io::Result<Arc<dyn SharedKv>>;
+
 /// An engine: how it is opened, and what its operations mean.
 #[derive(Clone, Copy)]
 struct Engine {
-    open: fn(Arc<dyn Vfs>) -> io::Result<Arc<dyn SharedKv>>,
+    open: Open,
     what: fn(&Act) -> What,
 }
 

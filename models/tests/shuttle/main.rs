@@ -5,7 +5,7 @@
 //! Each life is cut at two moments of its schedule, all that is pending lost and all of it kept,
 //! and after every reader; what is recovered, what callers were told and what is there after a
 //! shutdown must have one order that explains it (`highwater_models::history`, with the LSNs).
-//! A failure names program, scheduler and seed, which show it again. 104,000 schedules take 22 s
+//! A failure names program, scheduler and seed, which show it again. 128,000 schedules take 25 s
 //! of processor time; with `HIGHWATER_BOUNDS=full` there are ten times as many.
 //!
 //! Weak memory is not in it, and time never passes: see the models of loom for both. The schedules

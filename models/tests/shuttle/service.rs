@@ -1,18 +1,27 @@
 //! The service and its store while both are shut down: its own sources too, with the locks of a
-//! scheduler. Time never passes: its thread goes on when somebody calls it, and the clock is moved
-//! before.
+//! scheduler. Its thread goes on when somebody calls it, and finds then that time has passed.
 
 use crate::disk::Slow;
 use crate::views::{found_after_power_loss, options, run};
-use highwater_shuttle::{Clock, Durability, Error, KvStore, Options, TestClock, Value};
+use highwater_shuttle::{Clock, Durability, Error, KvStore, Options, Value};
 use highwater_shuttle_service::{Service, Settings};
 use highwater_sim::{Model, SimFs};
 use shuttle::thread::{JoinHandle, spawn};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Operations that callers try, each a key of its own.
 const CALLERS: [&[u64]; 2] = [&[1, 2], &[3, 4]];
+
+/// A second passes whenever somebody looks: more than the time between two syncs.
+#[derive(Debug, Default)]
+struct Ticking(AtomicI64);
+
+impl Clock for Ticking {
+    fn now(&self) -> i64 {
+        self.0.fetch_add(1_000_000_000, Ordering::Relaxed)
+    }
+}
 
 /// The keys that were acknowledged, and how many were refused.
 type Answers = Arc<Mutex<(Vec<u64>, u64)>>;
@@ -54,12 +63,11 @@ fn is_there(disk: &SimFs, all: bool, keys: &[u64]) {
 fn served(durability: Durability) -> (SimFs, Arc<KvStore>, Service) {
     let disk = SimFs::new(Model::Posix);
     let slow = Arc::new(Slow::new(Arc::new(disk.clone()), None));
-    let clock = Arc::new(TestClock::new(0));
+    let clock = Arc::new(Ticking::default());
     let options = Options { durability, ..options() };
     let store = KvStore::open_with(slow, options, clock.clone(), 2).expect("a new store");
     let store = Arc::new(store);
-    let service = Service::start(store.clone(), Settings::default(), clock.clone());
-    clock.set(clock.now() + 1_000_000_000); // more than the time between two syncs
+    let service = Service::start(store.clone(), Settings::default(), clock);
     (disk, store, service)
 }
 
