@@ -11,8 +11,8 @@
 //! ones are tried at the cut, where nothing hides them but one another. What they could also
 //! explain, at another place, is answered with *unknown*: a reader of a key that a loose call
 //! writes, a loose batch of which a part was overwritten, a loose counter, a swap that is loose or
-//! was told that it was not so. Then [`search`] can tell, if the history is small. So can it where a
-//! value was written twice and the reader may have seen either one.
+//! was told that it was not so. Then [`search`] can tell, if the history is small. So can it where
+//! a value was written twice and the reader may have seen either one.
 //!
 //! It takes n log n steps for n calls: a million take about a second.
 //!
