@@ -1,7 +1,7 @@
 //! How a store is set up for an exploration, and the case that is explored.
 
 use crate::Workload;
-use highwater::{Durability, Options};
+use highwater::{Damage, Durability, Options};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -56,6 +56,7 @@ impl Setup {
             checkpoint_bytes: self.checkpoint_bytes.unwrap_or(u64::MAX),
             auto_checkpoint: self.checkpoint_bytes.is_some(),
             patience: None,
+            damage: Damage::Refuse,
         }
     }
 }

@@ -6,8 +6,7 @@ use crate::args::{Damage, ExportArgs, ImportArgs};
 use crate::exit::{self, Done, ENVIRONMENT, Failure, NOTHING, VIOLATED};
 use crate::inspect::{Folder, System};
 use crate::out::{note, wrapped};
-use crate::views::{codec, formats, of_format};
-use highwater::inspect::{FileKind, inspect};
+use crate::views::{codec, formats, of_format, of_store};
 use highwater_formats::{Codec, Examined, Files, Tail};
 use highwater_vfs::{OpenMode, OsFs, Vfs, write_all_at};
 use serde_json::Value;
@@ -24,14 +23,10 @@ pub(crate) fn import(args: &ImportArgs) -> Done {
     let new = Place::free(&args.into)?;
     let codec = system(args, &folder)?;
     let examined = codec.examine(&folder.files, None);
-    let Some(view) = of_format(codec.name()) else {
-        let why = format!("there is no store yet that takes in {}", codec.name());
-        return Err(Failure::usage(why));
-    };
+    let view = of_format(codec.name()).expect("every codec has a store that takes it in");
     report(codec, &examined);
     if is_damaged(&examined) && args.damage == Damage::Refuse {
-        let why = "the files are damaged, and nothing was imported: see inspect; \
-                   --damage quarantine takes what is whole";
+        let why = "damaged: nothing imported (--damage quarantine takes what is whole)";
         return Err(Failure::new(VIOLATED, why));
     }
     let count = new.fill(|disk| view.import(&folder.files, codec.name(), disk))?;
@@ -42,11 +37,15 @@ pub(crate) fn import(args: &ImportArgs) -> Done {
 }
 
 fn system(args: &ImportArgs, folder: &Folder) -> Result<&'static dyn Codec, Failure> {
-    let systems = args.system.map_or_else(|| folder.candidates(), |system| vec![system]);
+    let asked = args.system.map(|system| vec![system]).unwrap_or_else(|| folder.candidates());
+    let systems: Vec<System> = asked.into_iter().filter(|it| folder.is_of(*it)).collect();
     match systems.as_slice() {
         [System::Other(codec)] => Ok(*codec),
         [System::Native] => Err(Failure::usage("it is a store of highwater already")),
-        [] => Err(Failure::new(NOTHING, "no files of a system that is known here")),
+        [] => {
+            let whose = args.system.map_or("a system that is known here", System::name);
+            Err(Failure::new(NOTHING, format!("no files of {whose}")))
+        }
         several => {
             let names: Vec<&str> = several.iter().map(|system| system.name()).collect();
             let why =
@@ -80,16 +79,19 @@ pub(crate) fn export(args: &ExportArgs) -> Done {
     let view = known
         .ok_or_else(|| Failure::usage(format!("no format {format:?}: {}", formats().join(", "))))?;
     let store = Arc::new(OsFs::read_only(&args.store).map_err(|e| unreadable(&e))?);
-    let found = inspect(&*store).map_err(|e| unreadable(&e))?;
-    if found.files.iter().all(|file| file.kind == FileKind::Foreign) {
+    let Some(found) = of_store(&*store).map_err(|e| unreadable(&e))? else {
         let why = format!("{}: there is no file of a store in it", args.store.display());
         return Err(Failure::new(NOTHING, why));
-    }
-    if found.view != view.name() {
-        let (has, takes) = (found.view, view.name());
-        return Err(Failure::usage(format!("{format} is of {takes}, and this is {has}")));
+    };
+    if found != view.name() {
+        let takes = view.name();
+        return Err(Failure::usage(format!("{format} is of {takes}, and this is {found}")));
     }
     let new = Place::free(&args.into)?;
+    if new.is_below(&args.store) {
+        let why = format!("{}: it is within the store", args.into.display());
+        return Err(Failure::usage(why));
+    }
     let files = view.export(store, format)?;
     new.fill(|disk| write(&files, &*disk).map_err(environment))?;
     let count = files.iter().count();
@@ -148,12 +150,25 @@ impl Place {
         Ok(Place { path: path.into(), beside })
     }
 
+    /// Whether it would be in a folder.
+    fn is_below(&self, folder: &Path) -> bool {
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let real = |path: &Path| fs::canonicalize(path).ok();
+        let (parent, folder) = (real(parent.unwrap_or(Path::new("."))), real(folder));
+        parent.zip(folder).is_some_and(|(parent, folder)| parent.starts_with(folder))
+    }
+
     /// Makes a folder, has it filled, and puts it there.
     #[expect(clippy::disallowed_types, reason = "OsFs would lock a folder that is somebody else's")]
     fn fill<T>(self, fill: impl FnOnce(Arc<dyn Vfs>) -> Result<T, Failure>) -> Result<T, Failure> {
         let Place { path, beside } = &self;
         fs::create_dir(beside).map_err(|e| {
-            Failure::new(ENVIRONMENT, format!("cannot make {}: {e}", beside.display()))
+            let advice = match e.kind() {
+                ErrorKind::AlreadyExists => ": if nobody is making it, it was cut short: remove it",
+                ErrorKind::NotFound => ": the folder above it has to be there",
+                _ => "",
+            };
+            Failure::new(ENVIRONMENT, format!("cannot make {}: {e}{advice}", beside.display()))
         })?;
         let filled = OsFs::open(beside).map_err(environment).and_then(|disk| fill(Arc::new(disk)));
         let placed = filled.and_then(|filled| {

@@ -3,6 +3,8 @@
 
 mod foreign;
 mod native;
+mod raft;
+mod row;
 mod system;
 
 use crate::args::{Format, InspectArgs};
@@ -42,7 +44,8 @@ pub(crate) fn run(args: &InspectArgs) -> Done {
     let vfs = Arc::new(OsFs::read_only(root).map_err(|e| unreadable(&e))?);
     let folder = Folder::read(vfs).map_err(|e| unreadable(&e))?;
     let system = match args.system {
-        Some(system) => system,
+        Some(system) if folder.is_of(system) => system,
+        Some(_) => return unrecognised(args, &folder, &[]),
         None => match folder.candidates().as_slice() {
             [one] => *one,
             candidates => return unrecognised(args, &folder, candidates),
@@ -111,4 +114,14 @@ fn folder_and_name(path: &Path) -> Option<(&Path, Option<&str>)> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let name = path.file_name()?.to_str()?;
     Some((folder.unwrap_or(Path::new(".")), Some(name)))
+}
+
+/// Text that may be long, and hold what would disturb a terminal.
+fn shown(text: &str, width: usize) -> String {
+    let clean = |c: char| if c.is_control() { '?' } else { c };
+    let count = text.chars().count();
+    match count > width {
+        true => text.chars().take(width - 1).map(clean).chain(['~']).collect(),
+        false => text.chars().map(clean).collect(),
+    }
 }

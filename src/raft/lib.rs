@@ -21,6 +21,7 @@
 mod backend;
 mod bytes;
 mod error;
+mod inspect;
 mod log;
 mod metadata;
 #[cfg(feature = "openraft")]
@@ -33,6 +34,7 @@ mod under;
 
 pub use error::{Error, Result};
 pub use highwater::Options;
+pub use inspect::{FileReport, Inspection, inspect, looks_like_one};
 pub use metadata::{Known, Metadata};
 pub use snapshot::{SnapshotReader, SnapshotWriter};
 pub use state::{HardState, LogId, SnapshotMeta};

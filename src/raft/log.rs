@@ -7,6 +7,9 @@
 //!   the cut, and a crash, which leaves a prefix of the journal, leaves no one without the other.
 //! - RL3: every record that says something about an entry that is left, and the last purge, stand
 //!   at or behind the first position that is needed.
+//! - RL4: a record does the same to what is left of the log, whether its first entries are still
+//!   there or not: a journal that forgets does so by segments. So what depends on more than an
+//!   index is decided before the record is written, and not when it is read.
 
 use crate::LogId;
 use crate::error::{Error, Result};
@@ -42,6 +45,7 @@ impl Log {
             }
             Record::Cut(from) => self.cut(from),
             Record::Purge(id) => self.purge(Place { id, lsn }),
+            Record::Restart(id) => self.restart(Place { id, lsn }),
         }
     }
 
@@ -60,6 +64,20 @@ impl Log {
             self.entries.pop_front();
         }
         self.purged = Some(to);
+    }
+
+    pub(crate) fn restart(&mut self, to: Place) {
+        self.entries.clear();
+        self.purged = Some(to);
+    }
+
+    /// Whether what stands there is not the log of which a snapshot ends at `to` (Raft, section 7):
+    /// it has another entry in that place, or one behind it that could not follow (RL1).
+    pub(crate) fn contradicts(&self, to: LogId) -> bool {
+        let Some(first) = self.first() else { return false };
+        let other = self.get(to.index).is_some_and(|place| place.id != to);
+        let left = self.get(first.index.max(to.index.saturating_add(1)));
+        other || left.is_some_and(|place| Log::follows(Some(to), place.id).is_err())
     }
 
     pub(crate) fn purged(&self) -> Option<LogId> {

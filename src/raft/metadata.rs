@@ -13,7 +13,7 @@
 //!   the header names. One bit there, which no checksum covers, would else take back a vote.
 
 use crate::backend::{Backend, Overlay};
-use crate::error::{Result, corrupt, database, io};
+use crate::error::{Error, Result, corrupt, database, io};
 use crate::{HardState, SnapshotMeta};
 use highwater_vfs::{OpenMode, Vfs};
 use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableDefinition, TableError};
@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// Its name.
 pub(crate) const FILE: &str = "metadata.redb";
 /// The same while it is being written.
-const NEW: &str = "metadata.redb.new";
+pub(crate) const NEW: &str = "metadata.redb.new";
 
 const TABLE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("raft");
 const HARD: &str = "hard state";
@@ -61,12 +61,18 @@ pub struct Known {
 pub struct Metadata {
     known: Known,
     revision: u64,
+    /// This life's own file; `None` for one that only reads.
+    file: Option<Own>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Own {
     backend: Backend,
     database: Database,
 }
 
 /// Nothing is written behind the caller's back, and nothing would read it (RM1).
-impl Drop for Metadata {
+impl Drop for Own {
     fn drop(&mut self) {
         self.backend.detach();
     }
@@ -87,11 +93,22 @@ impl Metadata {
         let backend = Backend::new(file);
         let made = Builder::new().set_cache_size(CACHE).create_with_backend(backend.clone());
         let database = made.map_err(database("create", NEW))?;
-        let mut metadata = Metadata { known: Known::default(), revision, backend, database };
+        let file = Some(Own { backend, database });
+        let mut metadata = Metadata { known: Known::default(), revision, file };
         metadata.save(known)?; // RM1
         disk.rename(Path::new(NEW), Path::new(FILE)).map_err(io("rename", FILE))?; // RM2
         disk.sync_dir(Path::new("")).map_err(io("sync", ""))?;
         Ok(metadata)
+    }
+
+    /// The same, and nothing is changed: it shows what `open` would, and cannot
+    /// [`save`](Metadata::save).
+    ///
+    /// # Errors
+    /// As [`open`](Metadata::open).
+    pub fn open_read_only(disk: &dyn Vfs) -> Result<Metadata> {
+        let (known, revision) = load(disk)?.unwrap_or_default();
+        Ok(Metadata { known, revision, file: None })
     }
 
     /// What it says.
@@ -99,12 +116,17 @@ impl Metadata {
         &self.known
     }
 
+    pub(crate) fn writable(&self) -> Result<&Own> {
+        self.file.as_ref().ok_or(Error::Store(highwater::Error::ReadOnly))
+    }
+
     /// Says something else; durable when it returns.
     ///
     /// # Errors
     /// As [`open`](Metadata::open); after one nothing more can be saved, and what was to be saved
-    /// is unknown until it is opened again.
+    /// is unknown until it is opened again. `ReadOnly` if it is.
     pub fn save(&mut self, known: Known) -> Result<()> {
+        let own = &self.writable()?.database;
         let Known { hard, snapshot, log } = &known;
         let values = [
             (HARD, Some(hard.encode())),
@@ -113,7 +135,7 @@ impl Metadata {
             (REVISION, Some((self.revision + 1).to_le_bytes().to_vec())),
         ];
         let commit = || -> std::result::Result<(), redb::Error> {
-            let mut transaction = self.database.begin_write()?;
+            let mut transaction = own.begin_write()?;
             transaction.set_two_phase_commit(true); // RM3
             let mut table = transaction.open_table(TABLE)?;
             for (key, value) in &values {

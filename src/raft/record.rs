@@ -2,10 +2,13 @@
 
 use crate::LogId;
 use crate::bytes::{Reader, Writer};
+use crate::error::Result;
+use highwater::PAYLOAD_SIZE_MAX;
 
 const ENTRY: u8 = 1;
 const CUT: u8 = 2;
 const PURGE: u8 = 3;
+const RESTART: u8 = 4;
 
 /// One record of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +19,23 @@ pub(crate) enum Record<'a> {
     Cut(u64),
     /// Up to there nothing is needed any more.
     Purge(LogId),
+    /// Nothing that stands before this record counts, and the next entry follows there.
+    Restart(LogId),
 }
 
+/// Bytes before an entry's payload.
+const ENTRY_HEADER: u64 = 1 + 8 + 8;
+
 impl<'a> Record<'a> {
+    /// Whether an entry with that payload fits the journal.
+    pub(crate) fn fits(payload: &[u8]) -> Result<()> {
+        let (size, limit) = (payload.len() as u64, PAYLOAD_SIZE_MAX - ENTRY_HEADER);
+        match size <= limit {
+            true => Ok(()),
+            false => Err(highwater::Error::TooLarge { what: "the entry", size, limit }.into()),
+        }
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let kind = |kind: u8| Writer::default().rest(&[kind]);
         let id = |writer: Writer, id: &LogId| writer.number(id.index).number(id.term);
@@ -26,6 +43,7 @@ impl<'a> Record<'a> {
             Record::Entry(at, payload) => id(kind(ENTRY), at).rest(payload),
             Record::Cut(from) => kind(CUT).number(*from),
             Record::Purge(to) => id(kind(PURGE), to),
+            Record::Restart(to) => id(kind(RESTART), to),
         }
         .done()
     }
@@ -42,6 +60,7 @@ impl<'a> Record<'a> {
         match *kind {
             ENTRY => Some(Record::Entry(id, reader.0)),
             PURGE => reader.ended().map(|()| Record::Purge(id)),
+            RESTART => reader.ended().map(|()| Record::Restart(id)),
             _ => None,
         }
     }
@@ -61,6 +80,7 @@ mod tests {
             (Record::Entry(at, b""), 1, [index, term].concat()),
             (Record::Cut(0x0102), 2, index.to_vec()),
             (Record::Purge(at), 3, [index, term].concat()),
+            (Record::Restart(at), 4, [index, term].concat()),
         ] {
             let bytes = [&[kind][..], &parts].concat();
             assert_eq!(record.encode(), bytes);

@@ -17,7 +17,7 @@ use std::sync::Arc;
 const PIECE: usize = 64 << 10;
 
 /// The name of a snapshot's file.
-fn name(serial: u64) -> PathBuf {
+pub(crate) fn name(serial: u64) -> PathBuf {
     PathBuf::from(format!("snapshot-{serial:016x}.snap"))
 }
 
@@ -30,23 +30,41 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("it is made of ASCII")
 }
 
+/// The number of a snapshot, finished or not, by the name of its file; only of a name that is given
+/// here, as others are somebody else's.
+pub(crate) fn serial(listed: &str) -> Option<u64> {
+    let rest = listed.strip_prefix("snapshot-")?;
+    let number = rest.strip_suffix(".snap").or(rest.strip_suffix(".new"))?;
+    let serial = u64::from_str_radix(number, 16).ok()?;
+    let given = [name(serial), unfinished(serial)].iter().any(|path| path == Path::new(listed));
+    given.then_some(serial)
+}
+
+/// The number behind another one. Nobody counts to the last: only a file's name may claim so.
+fn after(serial: u64) -> u64 {
+    serial.wrapping_add(1)
+}
+
 /// Removes what is not the snapshot that stands (RN2: the metadata that say so are this life's),
 /// and looks whether that one is there; the number that the next one gets.
 pub(crate) fn tidy(disk: &dyn Vfs, stands: Option<&SnapshotMeta>) -> Result<u64> {
-    let mut next = stands.map_or(0, |meta| meta.serial + 1);
+    let mut next = stands.map_or(0, |meta| after(meta.serial));
     let keep = stands.map(|meta| name(meta.serial));
     for listed in disk.list(Path::new("")).map_err(io("list", ""))? {
-        let serial = listed.strip_prefix("snapshot-").and_then(|rest| {
-            let number = rest.strip_suffix(".snap").or(rest.strip_suffix(".new"))?;
-            u64::from_str_radix(number, 16).ok()
-        });
-        let Some(serial) = serial.filter(|_| keep.as_deref() != Some(Path::new(&listed))) else {
+        let Some(serial) = serial(&listed).filter(|_| keep.as_deref() != Some(Path::new(&listed)))
+        else {
             continue;
         };
-        next = next.max(serial + 1);
+        next = next.max(after(serial));
         disk.remove(Path::new(&listed)).map_err(io("remove", &listed))?;
     }
-    let Some((meta, path)) = stands.zip(keep) else { return Ok(next) };
+    is_there(disk, stands).map(|()| next)
+}
+
+/// Looks whether the snapshot that stands is there, in its size.
+pub(crate) fn is_there(disk: &dyn Vfs, stands: Option<&SnapshotMeta>) -> Result<()> {
+    let Some(meta) = stands else { return Ok(()) };
+    let path = name(meta.serial);
     let size = match disk.open(&path, OpenMode::Read) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             return Err(corrupt(text(&path), 0, "the snapshot", "no file"));
@@ -54,7 +72,7 @@ pub(crate) fn tidy(disk: &dyn Vfs, stands: Option<&SnapshotMeta>) -> Result<u64>
         opened => opened.and_then(|file| file.size()).map_err(io("open", text(&path)))?,
     };
     match size == meta.size {
-        true => Ok(next),
+        true => Ok(()),
         false => Err(corrupt(text(&path), 0, &format!("{} bytes", meta.size), size)),
     }
 }
@@ -81,9 +99,23 @@ impl RaftStore {
         let path = unfinished(serial);
         let file = self.disk.open(&path, OpenMode::CreateNew);
         let file = file.map_err(io("create", text(&path)))?;
-        parts.serial += 1;
+        parts.serial = after(serial);
         let store = self.clone();
         Ok(SnapshotWriter { store, file, serial, size: 0, hash: Sha256::new(), finished: false })
+    }
+
+    /// The snapshot that stands, and its file. Another thread may finish the next one in between,
+    /// which removes it; then that one is meant, so each round waits for a whole snapshot at most.
+    fn open_standing(&self) -> Option<(SnapshotMeta, std::io::Result<Arc<dyn File>>)> {
+        let mut meta = self.snapshot()?;
+        loop {
+            let opened = self.disk.open(&name(meta.serial), OpenMode::Read);
+            let now = self.snapshot()?;
+            if opened.is_ok() || now.serial == meta.serial {
+                return Some((meta, opened));
+            }
+            meta = now;
+        }
     }
 
     /// The snapshot that stands, verified, to be read.
@@ -91,10 +123,10 @@ impl RaftStore {
     /// # Errors
     /// `Corrupt` if its bytes are not those that were written; what the disk reports.
     pub fn open_snapshot(&self) -> Result<Option<SnapshotReader>> {
-        let Some(meta) = self.snapshot() else { return Ok(None) };
+        let Some((meta, opened)) = self.open_standing() else { return Ok(None) };
         let path = name(meta.serial);
         let failed = |e| io("read", text(&path))(e);
-        let file = self.disk.open(&path, OpenMode::Read).map_err(failed)?;
+        let file = opened.map_err(failed)?;
         let (mut hash, mut at, mut piece) = (Sha256::new(), 0, vec![0; PIECE]);
         loop {
             let count = read_full_at(&*file, &mut piece, at).map_err(failed)?;

@@ -12,10 +12,10 @@ use crate::log::{Log, Place};
 use crate::metadata::{self, Known, Metadata};
 use crate::record::Record;
 use crate::{HardState, LogId, SnapshotMeta, Under, snapshot};
-use highwater::{Durability, Journal, Lsn, Options};
+use highwater::{Damage, Durability, Journal, Lsn, Options};
 use highwater_vfs::Vfs;
 use parking_lot::{Mutex, MutexGuard};
-use std::ops::RangeBounds;
+use std::ops::{Bound, RangeBounds};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -70,38 +70,52 @@ pub(crate) struct Parts {
 /// The reader whose position in the journal keeps what is needed.
 const CURSOR: &str = "raft";
 
-fn folder(number: u64) -> String {
+/// The name of the folder of a log.
+pub(crate) fn folder(number: u64) -> String {
     format!("log-{number:08x}")
 }
 
 impl RaftStore {
     /// Opens the store in the root of `disk`, or begins one there. Of `options` the durability is
-    /// not asked: it is [`Durability::Fsync`].
+    /// not asked: it is [`Durability::Fsync`]; and damage is refused: a node that has lost what it
+    /// acknowledged must not come back as the same node.
     ///
     /// # Errors
     /// `Corrupt` for damage, and then nothing was changed but, if the damage is in the log or to
     /// a snapshot, the metadata copied; whatever the disk reports.
     pub fn open(disk: Arc<dyn Vfs>, options: Options) -> Result<RaftStore> {
-        let names = disk.list(Path::new("")).map_err(io("list", ""))?;
-        let has_log = names.iter().any(|name| name.starts_with("log-"));
-        if has_log && !names.iter().any(|name| name == metadata::FILE) {
-            return Err(corrupt(metadata::FILE, 0, "the metadata of the log", "no file")); // RS2
-        }
+        let names = names(&*disk)?;
         let mut metadata = Metadata::open(&disk)?;
-        let number = match metadata.known().log {
-            Some(number) if names.contains(&folder(number)) => number,
-            Some(number) => {
-                return Err(corrupt(&folder(number), 0, "the folder of the log", "no folder"));
-            }
+        let number = match log_of(&metadata, &names)? {
+            Some(number) => number,
             None => begin_log(&*disk, &names, &mut metadata)?,
         };
         let serial = snapshot::tidy(&*disk, metadata.known().snapshot.as_ref())?;
         let under = Under::new(Arc::clone(&disk), &folder(number)).map_err(io("open", "log"))?;
-        let options = Options { durability: Durability::Fsync, ..options };
+        let (durability, damage) = (Durability::Fsync, Damage::Refuse);
+        let options = Options { durability, damage, ..options };
         let journal = Journal::open(Arc::new(under), options)?;
         let log = replay(&journal)?;
         let parts = Parts { metadata, log, serial, poisoned: false };
         Ok(RaftStore { disk, journal, parts: Arc::new(Mutex::new(parts)) })
+    }
+
+    /// The store that [`open`](RaftStore::open) would show, and nothing is changed: whatever would
+    /// change it answers `ReadOnly`. `None` if there is nothing, or what a crash left of a
+    /// beginning.
+    ///
+    /// # Errors
+    /// As [`open`](RaftStore::open).
+    pub fn open_read_only(disk: Arc<dyn Vfs>) -> Result<Option<RaftStore>> {
+        let names = names(&*disk)?;
+        let metadata = Metadata::open_read_only(&*disk)?;
+        let Some(number) = log_of(&metadata, &names)? else { return Ok(None) };
+        snapshot::is_there(&*disk, metadata.known().snapshot.as_ref())?;
+        let under = Under::new(Arc::clone(&disk), &folder(number)).map_err(io("open", "log"))?;
+        let journal = Journal::open_read_only(Arc::new(under))?;
+        let log = replay(&journal)?;
+        let parts = Parts { metadata, log, serial: 0, poisoned: false };
+        Ok(Some(RaftStore { disk, journal, parts: Arc::new(Mutex::new(parts)) }))
     }
 
     /// Term and vote.
@@ -128,13 +142,14 @@ impl RaftStore {
     /// first ones.
     ///
     /// # Errors
-    /// [`Error::NotNext`] if they do not follow the last one: nothing happened. What the disk
-    /// reports; they are then unknown.
+    /// [`Error::NotNext`] if they do not follow the last one, `TooLarge` if one does not fit:
+    /// nothing happened. What the disk reports; they are then unknown.
     pub fn append(&self, entries: &[Entry]) -> Result<()> {
         let mut parts = self.working()?;
         let mut last = parts.log.last();
         for entry in entries {
             Log::follows(last, entry.id)?;
+            Record::fits(&entry.payload)?;
             last = Some(entry.id);
         }
         parts.trying(|parts| {
@@ -173,7 +188,8 @@ impl RaftStore {
     }
 
     /// Forgets the entries up to `to`, which a snapshot covers; durable when it returns. If the
-    /// snapshot is ahead of the log, all of it goes, and the next entry follows `to`.
+    /// snapshot is ahead of the log or contradicts it, with another term at that index or a greater
+    /// one than what is left has, all of it goes; the next entry then follows `to`.
     ///
     /// # Errors
     /// What the disk reports.
@@ -183,14 +199,18 @@ impl RaftStore {
             return Ok(());
         }
         parts.trying(|parts| {
-            let record = Record::Purge(to).encode();
-            let ack = self.journal.append(&record)?;
-            parts.log.purge(Place { id: to, lsn: ack.lsn });
+            let record = match parts.log.contradicts(to) {
+                true => Record::Restart(to),
+                false => Record::Purge(to),
+            };
+            let bytes = record.encode();
+            let ack = self.journal.append(&bytes)?;
+            parts.log.replay(ack.lsn, &record); // RL4
             let needed = parts.log.needed().expect("the purge itself is"); // RL3
             self.journal.set_cursor(CURSOR, needed)?;
             // Said again: the journal removes a segment of which nothing is left but cursors, and
             // its readers then miss what stood there.
-            self.journal.append_deferred(&record)?;
+            self.journal.append_deferred(&bytes)?;
             self.journal.clean_up()?;
             Ok(())
         })
@@ -215,7 +235,15 @@ impl RaftStore {
             let (Some(first), Some(last)) = (parts.log.first(), parts.log.last()) else {
                 return Ok(Vec::new());
             };
-            let wanted = (first.index..=last.index).filter(|index| range.contains(index));
+            let from = match range.start_bound() {
+                Bound::Included(from) | Bound::Excluded(from) => first.index.max(*from),
+                Bound::Unbounded => first.index,
+            };
+            let to = match range.end_bound() {
+                Bound::Included(to) | Bound::Excluded(to) => last.index.min(*to),
+                Bound::Unbounded => last.index,
+            };
+            let wanted = (from..=to).filter(|index| range.contains(index));
             wanted.filter_map(|index| parts.log.get(index)).collect()
         };
         places.into_iter().map(|place| self.read(place)).collect()
@@ -273,10 +301,14 @@ impl RaftStore {
         self.journal.check_invariants();
     }
 
-    /// The parts, of a store that works (RS1).
+    /// The parts, of a store that works (RS1) and may be changed.
     pub(crate) fn working(&self) -> Result<MutexGuard<'_, Parts>> {
         let parts = self.parts.lock();
-        if parts.poisoned { Err(Error::Store(highwater::Error::Poisoned)) } else { Ok(parts) }
+        if parts.poisoned {
+            return Err(Error::Store(highwater::Error::Poisoned));
+        }
+        parts.metadata.writable()?;
+        Ok(parts)
     }
 
     /// The snapshot that stands.
@@ -291,6 +323,26 @@ impl Parts {
         let done = change(self);
         self.poisoned |= done.is_err();
         done
+    }
+}
+
+/// What is in the root; a log without metadata is damage (RS2).
+fn names(disk: &dyn Vfs) -> Result<Vec<String>> {
+    let names = disk.list(Path::new("")).map_err(io("list", ""))?;
+    let has_log = names.iter().any(|name| name.starts_with("log-"));
+    match has_log && !names.iter().any(|name| name == metadata::FILE) {
+        true => Err(corrupt(metadata::FILE, 0, "the metadata of the log", "no file")),
+        false => Ok(names),
+    }
+}
+
+/// The number of the log's folder, if the metadata name one.
+fn log_of(metadata: &Metadata, names: &[String]) -> Result<Option<u64>> {
+    match metadata.known().log {
+        Some(number) if !names.contains(&folder(number)) => {
+            Err(corrupt(&folder(number), 0, "the folder of the log", "no folder"))
+        }
+        number => Ok(number),
     }
 }
 

@@ -4,6 +4,10 @@
 //! acknowledged is in danger. Its queue is the log's buffer, which is bounded: whoever fills it
 //! writes it, so callers slow down to what the disk takes, and nothing is ever dropped.
 //!
+//! Invariants
+//! - B3: a store that timed out has failed at nothing: what it was asked for is tried again.
+//! - B4: whoever waits for the service gets an answer, however the thread ends.
+//!
 //! ```
 //! use highwater::{Durability, KvStore, Options, SystemClock};
 //! use highwater_service::{Service, Settings};
@@ -26,7 +30,9 @@ mod sync;
 
 use highwater::{Clock, Error, Journal, KvStore, PayloadStore, Positions};
 use plan::Plan;
+use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 use sync::thread::{self, JoinHandle};
@@ -54,6 +60,38 @@ impl Default for Settings {
             purge: 1000,
         }
     }
+}
+
+/// Why something was not done.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// What the store says.
+    #[error(transparent)]
+    Store(Arc<Error>),
+    /// The service has panicked, or the store under it, which is a defect: what it said. Nobody
+    /// syncs any more.
+    #[error("the service panicked: {0}")]
+    Panicked(String),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Store(Arc::new(error))
+    }
+}
+
+impl Failure {
+    fn panicked(why: &(dyn Any + Send)) -> Failure {
+        let text = why.downcast_ref::<&str>().copied();
+        let text = text.or(why.downcast_ref::<String>().map(String::as_str));
+        Failure::Panicked(text.unwrap_or("it did not say why").to_string())
+    }
+}
+
+/// What came of it; `None` if the disk took longer than the store would wait (B3).
+fn answered<T>(result: Result<T, Error>) -> Option<Result<T, Error>> {
+    Some(result).filter(|result| !matches!(result, Err(Error::TimedOut)))
 }
 
 /// A store that can be served.
@@ -120,8 +158,9 @@ struct State {
     asked: u64,
     answered: u64,
     /// Why the thread has ended, or why the last snapshot failed.
-    error: Option<Arc<Error>>,
-    failed: bool,
+    error: Option<Failure>,
+    /// The thread has ended: nobody answers any more.
+    ended: bool,
 }
 
 #[derive(Debug, Default)]
@@ -130,10 +169,10 @@ struct Shared {
     changed: Condvar,
 }
 
-/// The thread. Dropping it ends it without a last sync; [`stop`](Service::stop) is the way.
+/// The thread. Dropped it stops as [`stop`](Service::stop) does, and tells nobody what came of it.
 pub struct Service {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<Result<(), Error>>>,
+    thread: Option<JoinHandle<Result<(), Failure>>>,
 }
 
 impl fmt::Debug for Service {
@@ -152,9 +191,10 @@ impl Service {
         Service { shared, thread: Some(thread) }
     }
 
-    /// What has gone wrong: the failed sync that ended the service (the store is poisoned then, and
-    /// tells its callers too), or the last snapshot's failure. `None` while all is well.
-    pub fn error(&self) -> Option<Arc<Error>> {
+    /// What has gone wrong: what ended the service, as a failed sync does (the store is poisoned
+    /// then, and tells its callers too), or the last snapshot's failure. `None` while all is well,
+    /// or only slow.
+    pub fn error(&self) -> Option<Failure> {
         self.shared.state.lock().error.clone()
     }
 
@@ -162,26 +202,27 @@ impl Service {
     ///
     /// # Errors
     /// Why it could not be.
-    pub fn snapshot(&self) -> Result<(), Arc<Error>> {
+    pub fn snapshot(&self) -> Result<(), Failure> {
         let mut state = self.shared.state.lock();
         state.asked += 1;
         let mine = state.asked;
         self.shared.changed.notify_all();
-        while state.answered < mine && !state.failed {
+        while state.answered < mine && !state.ended {
             state = self.shared.changed.wait(state);
         }
         state.error.clone().map_or(Ok(()), Err)
     }
 
-    /// Ends the thread after a last sync of all that was acknowledged.
+    /// Ends the thread after a last sync of all that was acknowledged, for as long as it takes.
     ///
     /// # Errors
-    /// If that sync fails, or one before it has ended the service.
-    pub fn stop(mut self) -> Result<(), Error> {
-        self.end().map_or(Ok(()), |thread| thread.join().unwrap_or(Err(Error::Poisoned)))
+    /// If that sync fails, or something before it has ended the service.
+    pub fn stop(mut self) -> Result<(), Failure> {
+        let ended = self.end().map_or(Ok(Ok(())), JoinHandle::join);
+        ended.unwrap_or_else(|why| Err(Failure::panicked(&*why)))
     }
 
-    fn end(&mut self) -> Option<JoinHandle<Result<(), Error>>> {
+    fn end(&mut self) -> Option<JoinHandle<Result<(), Failure>>> {
         self.shared.state.lock().stopping = true;
         self.shared.changed.notify_all();
         self.thread.take()
@@ -204,15 +245,16 @@ struct Work {
 }
 
 impl Work {
-    fn run(&self) -> Result<(), Error> {
-        let done = self.serve();
+    fn run(&self) -> Result<(), Failure> {
+        let served = catch_unwind(AssertUnwindSafe(|| self.serve()));
+        let done = match served {
+            Ok(done) => done.map_err(Failure::from),
+            Err(why) => Err(Failure::panicked(&*why)),
+        };
         let mut state = self.shared.state.lock();
-        state.failed = true; // nobody answers any more
-        if let Err(error) = &done {
-            let text = error.to_string();
-            let source = std::io::Error::other(text);
-            let (op, file) = ("sync", String::new());
-            state.error.get_or_insert(Arc::new(Error::Io { op, file, source }));
+        state.ended = true; // B4
+        if let Err(failure) = &done {
+            state.error = Some(failure.clone());
         }
         self.shared.changed.notify_all();
         done
@@ -226,31 +268,46 @@ impl Work {
         let positions = self.store.positions();
         let covered = positions.snapshot().0;
         let mut plan = Plan::new(self.settings.clone(), self.now(), covered);
+        let mut late = false; // a snapshot timed out
         loop {
             let (stopping, asked) = {
                 let mut state = self.shared.state.lock();
-                if !state.stopping && state.asked == state.answered {
-                    let patience = self.settings.sync_every;
-                    (state, _) = self.shared.changed.wait_for(state, patience);
+                if !state.stopping && (late || state.asked == state.answered) {
+                    (state, _) = self.shared.changed.wait_for(state, self.settings.sync_every);
                 }
                 (state.stopping, state.asked)
             };
             if stopping {
-                return self.store.sync();
+                return self.last_sync();
             }
             let due = plan.due(self.now(), positions.appended().0, positions.durable().0);
             if due.sync {
-                self.store.sync()?;
+                answered(self.store.sync()).unwrap_or(Ok(()))?; // B3: the plan asks again
             }
             if due.purge {
-                self.store.purge(self.settings.purge)?;
+                answered(self.store.purge(self.settings.purge)).unwrap_or(Ok(()))?;
             }
             let wanted = asked > self.shared.state.lock().answered;
-            if due.snapshot || wanted {
-                let error = self.store.snapshot().err().map(Arc::new);
+            if due.snapshot || wanted || late {
+                let done = answered(self.store.snapshot());
+                late = done.is_none();
+                let Some(done) = done else { continue };
                 let mut state = self.shared.state.lock();
-                (state.answered, state.error) = (asked, error);
+                (state.answered, state.error) = (asked, done.err().map(Failure::from));
                 self.shared.changed.notify_all();
+            }
+        }
+    }
+
+    /// As often as it takes (B3).
+    fn last_sync(&self) -> Result<(), Error> {
+        loop {
+            match answered(self.store.sync()) {
+                Some(done) => return done,
+                None => {
+                    let state = self.shared.state.lock();
+                    drop(self.shared.changed.wait_for(state, self.settings.sync_every));
+                }
             }
         }
     }

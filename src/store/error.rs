@@ -46,7 +46,8 @@ pub enum Error {
     #[error("an earlier write or sync failed: drop the store and open it again")]
     Poisoned,
     /// Durable bytes are damaged. Nothing was changed. Restore the file from a copy, or look at the
-    /// directory with `highwater inspect`.
+    /// directory with `highwater inspect`; what is before the damage can be had with
+    /// [`Options::damage`](crate::Options::damage).
     #[error("corrupt: {0}. Nothing was changed; restore the file from a copy")]
     Corrupt(Corruption),
     /// The operation does not fit. Nothing happened; the store is usable.
@@ -58,6 +59,14 @@ pub enum Error {
         size: u64,
         /// The largest allowed, in bytes.
         limit: u64,
+    },
+    /// A value with too many lists and maps within each other. Nothing happened.
+    #[error("a value with {depth} lists and maps within each other, the limit is {limit}")]
+    TooDeep {
+        /// How many.
+        depth: u32,
+        /// The most that are allowed.
+        limit: u32,
     },
     /// A key of no bytes. Nothing happened.
     #[error("a key has 1 to 256 bytes, this one has none")]

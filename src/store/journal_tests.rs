@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::payload_tests::options;
 use crate::test_disk::TestDisk;
 use crate::{Durability, Journal, KvStore, Lsn, Options, PayloadStore, TestClock};
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 fn small() -> Options {
@@ -149,4 +150,116 @@ fn j1_segments_of_cursors_alone_leave_no_hole() {
     journal.close().unwrap();
     drop(journal);
     assert_eq!(all(&open(&disk)), before, "J1: and opened again");
+}
+
+/// J2: a cursor alone lets nothing go, in this life or the next.
+#[test]
+fn j2_only_a_clean_up_lets_go() {
+    let disk = TestDisk::default();
+    let journal = filled(&disk, 20);
+    journal.set_cursor("c", Lsn(18)).unwrap();
+    for at in [1, 18] {
+        drop(journal.clone());
+        let journal = open(&disk);
+        assert_eq!(all(&journal).len(), 20, "{at}");
+        journal.set_cursor("c", Lsn(at)).unwrap();
+    }
+    disk.refuse("create", ".tmp");
+    let journal = open(&disk);
+    assert!(journal.clean_up().is_err());
+    disk.heal();
+    let left = all(&journal);
+    assert!(left.len() < 20 && segments(&disk) > 4, "it stands in the log, the files are there");
+    journal.set_cursor("c", Lsn(1)).unwrap();
+    drop(journal);
+    let journal = open(&disk);
+    assert_eq!(all(&journal), left, "what was let go does not come back");
+    journal.clean_up().unwrap();
+    assert_eq!(all(&journal), left);
+}
+
+/// J2: the older snapshot knows segments that the clean-up behind it has removed, for a cursor that
+/// is gone by now.
+#[test]
+fn j2_an_older_snapshot_comes_to_the_same() {
+    let disk = TestDisk::default();
+    let two = || Options { snapshots_kept: 2, ..small() };
+    let journal = Journal::open(disk.vfs(), two()).unwrap();
+    (1..=20).for_each(|n| journal.append(&record(n)).map(drop).unwrap());
+    journal.clean_up().unwrap();
+    journal.append(&record(21)).unwrap();
+    journal.set_cursor("c", Lsn(18)).unwrap();
+    journal.clean_up().unwrap();
+    let before = segments(&disk);
+    journal.append(&record(22)).unwrap();
+    journal.clean_up().unwrap();
+    journal.remove_cursor("c").unwrap();
+    let left = all(&journal);
+    drop(journal);
+    assert!(segments(&disk) <= before && left.len() < 20);
+    let mut image = disk.image();
+    let newest = image.keys().rfind(|name| name.ends_with(".snap")).unwrap().clone();
+    image.get_mut(&newest).unwrap()[70] ^= 1;
+    let journal = Journal::open(TestDisk::of(&image).vfs(), two()).unwrap();
+    assert_eq!(journal.report().damaged_snapshots, [newest]);
+    assert_eq!(all(&journal), left);
+}
+
+/// P6: a segment that a cursor needs is gone.
+#[test]
+fn j2_a_lost_segment_is_refused_whatever_the_cursors_say() {
+    for cursor in [None, Some(Lsn(1)), Some(Lsn(40))] {
+        let disk = TestDisk::default();
+        let journal = filled(&disk, 40);
+        cursor.map(|_| journal.set_cursor("c", Lsn(1)).unwrap());
+        journal.clean_up().unwrap();
+        cursor.map(|at| journal.set_cursor("c", at).unwrap());
+        drop(journal);
+        let mut image = disk.image();
+        let victim = image.keys().filter(|name| name.ends_with(".log")).nth(3).unwrap().clone();
+        image.remove(&victim);
+        match Journal::open(TestDisk::of(&image).vfs(), small()) {
+            Err(Error::Corrupt(damage)) => assert_eq!(damage.file, victim),
+            opened => panic!("{cursor:?}: {opened:?}"),
+        }
+    }
+}
+
+/// P12: a failed write takes nothing from what is in the file.
+#[test]
+fn a_poisoned_journal_is_read_as_far_as_it_was_written() {
+    for (durability, deferred) in [(Durability::None, false), (Durability::Fsync, true)] {
+        let disk = TestDisk::default();
+        let options = Options { durability, ..small() };
+        let journal = Journal::open(disk.vfs(), options).unwrap();
+        journal.append(b"one").unwrap();
+        journal.flush().unwrap();
+        if deferred { journal.append_deferred(b"two") } else { journal.append(b"two") }.unwrap();
+        disk.refuse("write", ".log");
+        assert!(journal.append(b"three").and_then(|_| journal.flush()).is_err());
+        assert_eq!(journal.read(Lsn(1)).unwrap().as_deref(), Some(&b"one"[..]));
+        assert!(matches!(journal.read(Lsn(2)), Err(Error::Poisoned | Error::Io { .. })));
+    }
+}
+
+/// P11: its hash is right, and somebody has made it up.
+#[test]
+fn a_snapshot_is_not_believed_for_its_hash() {
+    let disk = TestDisk::default();
+    let journal = filled(&disk, 2);
+    journal.clean_up().unwrap();
+    journal.append(&record(3)).unwrap();
+    drop(journal);
+    for range in [64 + 8..64 + 16, 64 + 48 + 20..64 + 48 + 24] {
+        let mut image = disk.image();
+        let snapshot = image.iter_mut().find(|(name, _)| name.ends_with(".snap")).unwrap().1;
+        let body = snapshot.len() - 32;
+        snapshot[range].fill(0xff);
+        let digest = Sha256::digest(&snapshot[..body]);
+        snapshot[body..].copy_from_slice(&digest);
+        match Journal::open(TestDisk::of(&image).vfs(), small()) {
+            Ok(journal) => drop(journal.read(Lsn(1))), // one record of two, or an error
+            Err(e) => assert!(matches!(e, Error::Corrupt(_)), "{e}"),
+        }
+    }
 }

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::format::Lsn;
 use crate::payload_tests::options;
 use crate::test_disk::TestDisk;
-use crate::{Durability, KvStore, Options, TestClock, Value};
+use crate::{Durability, KvEntry, KvStore, Options, TestClock, Value};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -69,8 +69,11 @@ fn keys_and_values_have_limits() {
     assert!(matches!(store.set("", Value::Null, None), Err(Error::NoKey)));
     let long = store.set("x".repeat(257), Value::Null, None);
     assert!(matches!(long, Err(Error::TooLarge { size: 257, limit: 256, .. })));
-    let deep = (0..65).fold(Value::Null, |value, _| Value::List(vec![value]));
-    assert!(matches!(store.set("deep", deep, None), Err(Error::TooLarge { limit: 64, .. })));
+    let deep = (0..129).fold(Value::Null, |value, _| Value::List(vec![value]));
+    assert!(matches!(
+        store.set("deep", deep, None),
+        Err(Error::TooDeep { depth: 129, limit: 128 })
+    ));
     assert!(store.is_empty() && disk.image().is_empty(), "nothing happened");
 }
 
@@ -128,12 +131,15 @@ fn k4_an_answer_that_rests_on_a_pending_change_waits_for_it() {
         disk.held();
         let second = scope.spawn(|| store.set_nx("key", text("second"), None).unwrap());
         let sum = scope.spawn(|| store.incr("count", 1).unwrap().0);
+        let none = scope.spawn(|| store.incr("key", 1));
         thread::sleep(Duration::from_millis(50));
         assert!(!second.is_finished() && !sum.is_finished(), "K4: that it is there is not durable");
+        assert!(!none.is_finished(), "K4: nor is it that it is no number");
         assert_eq!(store.get("key"), None, "a reader does not wait, and does not see it");
         disk.release();
         assert!(first.join().unwrap().is_some());
         assert_eq!((second.join().unwrap(), sum.join().unwrap()), (None, 1));
+        assert!(matches!(none.join().unwrap(), Err(Error::NoNumber { .. })));
     });
     assert_eq!(store.get("key"), Some(text("first")));
 }
@@ -197,4 +203,21 @@ fn a_snapshot_that_fails_is_forgotten_and_the_store_goes_on() {
     assert_eq!(store.create_snapshot().unwrap(), Lsn(2));
     drop(store);
     assert_eq!(open_at(&disk, 0).0.get("a"), Some(Value::Int(2)));
+}
+
+/// What another store had, its version included; and a version has an end.
+#[test]
+fn a_key_is_restored_as_it_was() {
+    let disk = TestDisk::default();
+    let (store, clock) = open_at(&disk, 5);
+    let entry = KvEntry { value: text("me"), expires: Some(9), version: u64::MAX };
+    store.restore("lock", &entry).unwrap();
+    drop(store);
+    let (store, _) = open_at(&disk, 5);
+    assert_eq!(store.entry("lock"), Some(entry));
+    assert!(store.extend_lock("lock", "me", Duration::from_nanos(9)).unwrap().is_some());
+    assert_eq!(store.entry("lock").map(|entry| entry.version), Some(u64::MAX));
+    clock.set(9);
+    let (store, _) = (drop(store), open_at(&disk, 20)).1;
+    assert_eq!(store.entry("lock"), None);
 }

@@ -38,6 +38,23 @@ pub struct Ack {
     pub level: Level,
 }
 
+/// What opening a store does if bytes are damaged that were durable, and that opening reads. What a
+/// snapshot covers it does not read: such a payload, or record, is refused to whoever asks for it,
+/// with [`Error::Corrupt`](crate::Error::Corrupt), in each of these modes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Damage {
+    /// It fails with [`Error::Corrupt`](crate::Error::Corrupt), and nothing is changed.
+    #[default]
+    Refuse,
+    /// The store shows the state right before the damage, and can only be read; its report says
+    /// what is [lost](crate::RecoveryReport::lost). Nothing is changed.
+    Quarantine,
+    /// The same state, and the store goes on from it. What cannot be shown is kept beside it, in
+    /// files with names that end in `.quarantined` and that the store never touches again. Lost
+    /// positions are given again to what comes.
+    Accept,
+}
+
 /// How a store behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -61,6 +78,8 @@ pub struct Options {
     /// default, for as long as it takes. A caller that does the work itself waits for the disk
     /// whatever it takes, and so does one that must begin a new segment or makes a checkpoint.
     pub patience: Option<Duration>,
+    /// What opening it does if bytes are damaged that were durable.
+    pub damage: Damage,
 }
 
 impl Default for Options {
@@ -73,6 +92,7 @@ impl Default for Options {
             checkpoint_bytes: 10 << 20,
             auto_checkpoint: true,
             patience: None,
+            damage: Damage::Refuse,
         }
     }
 }

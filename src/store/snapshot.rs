@@ -3,7 +3,7 @@
 //!
 //! Invariants
 //! - N1: a snapshot's name appears only when its bytes are durable.
-//! - N2: its bytes depend on the state alone: no order of a hash map reaches the disk.
+//! - N2: no order of a hash map reaches the disk: the same calls on one thread give the same bytes.
 
 use crate::error::{Error, Result};
 use crate::format::Lsn;

@@ -60,9 +60,6 @@ pub(crate) trait View: Debug + Default + Send + Sync + 'static {
     /// more there may be, as far as one can tell.
     fn replay(&mut self, changes: &mut Vec<Self::Change>, expected: u64);
 
-    /// All that there is was replayed.
-    fn replayed(&mut self) {}
-
     /// Recovery has copied an entry to `place`.
     fn moved(&mut self, entry: &Entry<'_>, place: Place);
 

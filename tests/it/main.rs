@@ -10,5 +10,6 @@ mod formats;
 mod golden;
 mod inspect;
 mod model;
+mod quarantine;
 mod syncs;
 mod tidy;

@@ -37,12 +37,16 @@ const NEEDED_AGAINST_DECAY: &str = "write_and_sync < mark";
 /// Nor this one, in a disk with room; after a copy that was cut short by a full one it is.
 const NEEDED_ON_A_FULL_DISK: &str = "take_back < recover";
 
+/// A damaged store that is accepted: its own test cuts the power after every call.
+const NOT_IN_THE_WORKLOADS: &str = "recovery/quarantine.rs";
+
 /// The calls of the seam's syncs that the source of the store has, as file and line.
 fn calls_in_the_source() -> BTreeSet<(String, u32)> {
     fn walk(folder: &Path, root: &Path, found: &mut BTreeSet<(String, u32)>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let aside = path.to_str().unwrap().contains("test");
+            let aside = |name| path.to_str().unwrap().contains(name);
+            let aside = aside("test") || aside(NOT_IN_THE_WORKLOADS);
             if path.is_dir() {
                 walk(&path, root, found);
             } else if path.extension().is_some_and(|e| e == "rs") && !aside {

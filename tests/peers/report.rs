@@ -126,7 +126,9 @@ fn glance(results: &Results) -> String {
     text += "|---|---|---|---|---|---|---|\n";
     for row in ROWS {
         let places = places(results, &row);
-        let Some(ours) = places.iter().find(|place| place.is("ours")) else { continue };
+        let Some(ours) = places.iter().find(|place| place.who.name == "highwater") else {
+            continue;
+        };
         let say = |place: Option<&Place<'_>>| {
             let value = |place: &Place<'_>| {
                 let value = number(place.spread.median, row.unit);

@@ -4,7 +4,7 @@
 use crate::disk::Slow;
 use crate::views::{found_after_power_loss, options, run};
 use highwater_shuttle::{Clock, Durability, Error, KvStore, Options, Value};
-use highwater_shuttle_service::{Service, Settings};
+use highwater_shuttle_service::{Failure, Service, Settings};
 use highwater_sim::{Model, SimFs};
 use shuttle::thread::{JoinHandle, spawn};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -114,7 +114,9 @@ fn shuttle_q5_the_store_is_closed_under_the_service() {
         closer.join().expect("it ends");
         is_there(&disk, true, &acknowledged(&answers));
         let refused = answers.lock().expect("nobody panics with it").1;
-        let whys = [refused > 0, written.is_err(), matches!(stopped, Err(Error::Closed))];
+        let closed =
+            |why: &Failure| matches!(why, Failure::Store(why) if matches!(**why, Error::Closed));
+        let whys = [refused > 0, written.is_err(), stopped.as_ref().is_err_and(closed)];
         for (count, why) in seen.iter().zip(whys) {
             count.fetch_add(u64::from(why), Ordering::Relaxed);
         }

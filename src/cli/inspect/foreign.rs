@@ -1,9 +1,10 @@
 //! Another system's folder: its files, its state, and its bytes explained.
 
-use super::{DUMPED_MAX, Folder, Seen};
+use super::row::{Row, table};
+use super::{DUMPED_MAX, Folder, Seen, shown};
 use crate::out::wrapped;
-use highwater_formats::{Codec, Examined, FileReport, Line, Tail};
-use serde_json::{Map, Value, json};
+use highwater_formats::{Codec, Examined, FileReport, Files, Line, Tail};
+use serde_json::{Map, Value};
 
 /// `None` if the file that is named is none of the system's.
 pub(super) fn look(
@@ -23,58 +24,35 @@ pub(super) fn look(
     let mut foreign: Vec<&str> =
         examined.files.iter().filter(is_foreign).map(|file| file.path.as_str()).collect();
     foreign.extend(folder.strange.iter().map(String::as_str));
-    let size = |file: &&FileReport| folder.files.get(&file.path).map_or(0, <[u8]>::len);
-    let small = ours.iter().map(|file| size(file) as u64).sum::<u64>() <= DUMPED_MAX;
+    let rows: Vec<Row> = ours.iter().map(|file| row(file, &folder.files)).collect();
+    let small = rows.iter().map(|row| row.size).sum::<u64>() <= DUMPED_MAX;
     let dumps = (name.is_some() || small).then(|| dumps(&ours, &examined.dump));
-    let corrupt = ours.iter().any(|file| file.tail == Tail::Corrupt);
+    let verdict = ours.iter().map(|file| file.tail).max().unwrap_or_default();
     let mut fields = Map::new();
     fields.insert("system".into(), codec.name().into());
-    fields.insert("verdict".into(), examined.verdict().name().into());
-    fields.insert("files".into(), ours.iter().map(|file| document(file, size(file))).collect());
+    fields.insert("verdict".into(), verdict.name().into());
+    fields.insert("files".into(), rows.iter().map(Row::document).collect());
     fields.insert("foreign".into(), foreign.as_slice().into());
     fields.insert("lost".into(), examined.lost.as_slice().into());
     for (field, value) in &examined.more {
         fields.insert((*field).into(), value.clone());
     }
-    let sized = ours.iter().map(|file| (*file, size(file)));
-    let text = text(codec.name(), &examined, &sized.collect::<Vec<_>>(), &foreign);
+    let mut text = format!("system: {}\nverdict: {}\n", codec.name(), verdict.name());
+    text += &rest(&examined, &table(&rows, &foreign));
     fields.insert("state".into(), examined.state);
-    Some(Seen { fields, text, corrupt, dumps })
+    Some(Seen { fields, text, corrupt: verdict == Tail::Corrupt, dumps })
 }
 
-fn document(file: &FileReport, size: usize) -> Value {
+fn row<'a>(file: &'a FileReport, files: &Files) -> Row<'a> {
     let FileReport { path, kind, records, tail, offset, reason } = file;
-    json!({
-        "path": path,
-        "kind": kind,
-        "size": size,
-        "records": records,
-        "tail": tail.name(),
-        "offset": offset,
-        "reason": reason,
-    })
+    let size = files.get(path).map_or(0, <[u8]>::len) as u64;
+    let (tail, reason) = (tail.name(), reason.as_deref());
+    Row { path, kind, size, records: *records, tail, offset: *offset, reason }
 }
 
-fn text(
-    system: &str,
-    examined: &Examined<Value>,
-    files: &[(&FileReport, usize)],
-    foreign: &[&str],
-) -> String {
-    let mut text = format!("system: {system}\nverdict: {}\n", examined.verdict().name());
-    text += &format!("{}: {}\n", counted(&examined.state), count(&examined.state));
-    let (file, kind, size, records) = ("file", "kind", "bytes", "records");
-    text += &format!("\n{file:<34} {kind:<9} {size:>12} {records:>9}  tail\n");
-    for (file, size) in files {
-        let FileReport { path, kind, records, tail, offset, reason } = file;
-        let path = shown(path, 34);
-        let tail = tail.name();
-        text += &format!("{path:<34} {kind:<9} {size:>12} {records:>9}  {tail}\n");
-        if let Some(reason) = reason {
-            text += &wrapped("    ", &format!("at offset {offset}: {reason}"));
-        }
-    }
-    foreign.iter().for_each(|path| text += &format!("{:<34} foreign\n", shown(path, 34)));
+fn rest(examined: &Examined<Value>, files: &str) -> String {
+    let (what, count) = (counted(&examined.state), count(&examined.state));
+    let mut text = format!("{what}: {count}\n{files}");
     if !examined.lost.is_empty() {
         text.push('\n');
     }
@@ -105,14 +83,4 @@ fn dumps(files: &[&FileReport], lines: &[Line]) -> Vec<(String, String)> {
         (file.path.clone(), text)
     };
     files.iter().map(dump).collect()
-}
-
-/// Text that may be long, and hold what would disturb a terminal.
-fn shown(text: &str, width: usize) -> String {
-    let clean = |c: char| if c.is_control() { '?' } else { c };
-    let count = text.chars().count();
-    match count > width {
-        true => text.chars().take(width - 1).map(clean).chain(['~']).collect(),
-        false => text.chars().map(clean).collect(),
-    }
 }

@@ -1,6 +1,6 @@
 //! Our own store: what opening it would do, and what it would show.
 
-use super::{DUMPED_MAX, Folder, Seen};
+use super::{DUMPED_MAX, Folder, Seen, raft};
 use crate::views::state;
 use highwater::Error;
 use highwater::inspect::{FileKind, FileReport, FileTail, Inspection, Verdict, dump};
@@ -13,6 +13,9 @@ pub(super) fn look(
     name: Option<&str>,
     at: Option<i64>,
 ) -> io::Result<Option<Seen>> {
+    if folder.is_raft() {
+        return raft::look(folder, name).map_err(io::Error::other);
+    }
     let found = &folder.native;
     let chosen = |file: &&FileReport| name.is_none_or(|name| name == file.name);
     let files: Vec<&FileReport> = found.files.iter().filter(chosen).collect();
@@ -25,18 +28,29 @@ pub(super) fn look(
         let dumps = ours().map(|file| Ok((file.name.clone(), dump(&*folder.vfs, &file.name)?)));
         dumps.collect::<Result<Vec<_>, Error>>().map_err(io::Error::other)
     });
-    let corrupt = match name {
-        Some(_) => files.iter().any(|file| file.tail == FileTail::Corrupt),
-        None => found.verdict == Verdict::Corrupt,
+    let verdict = match name {
+        Some(_) => verdict_of(files.iter().map(|file| file.tail)),
+        None => found.verdict,
     };
-    let mut fields = document(found, &files);
+    let mut fields = document(found, verdict, &files);
     let shown = state(found.view, folder.vfs.clone(), at).map_err(io::Error::other)?;
     fields.extend(shown);
-    let text = format!("system: highwater, {}\n{found}", found.view);
-    Ok(Some(Seen { fields, text, corrupt, dumps: dumps.transpose()? }))
+    let shown = Inspection { verdict, ..found.clone() };
+    let text = format!("system: highwater, {}\n{shown}", found.view);
+    Ok(Some(Seen { fields, text, corrupt: verdict == Verdict::Corrupt, dumps: dumps.transpose()? }))
 }
 
-fn document(found: &Inspection, files: &[&FileReport]) -> Map<String, Value> {
+/// The worst of some files.
+pub(super) fn verdict_of(tails: impl Iterator<Item = FileTail>) -> Verdict {
+    let verdict = |tail| match tail {
+        FileTail::Corrupt => Verdict::Corrupt,
+        FileTail::Torn => Verdict::Torn,
+        _ => Verdict::Clean,
+    };
+    tails.map(verdict).max().unwrap_or(Verdict::Clean)
+}
+
+fn document(found: &Inspection, verdict: Verdict, files: &[&FileReport]) -> Map<String, Value> {
     let plan = &found.plan;
     let file = |file: &&FileReport| {
         json!({
@@ -53,7 +67,7 @@ fn document(found: &Inspection, files: &[&FileReport]) -> Map<String, Value> {
     let Value::Object(fields) = json!({
         "system": "highwater",
         "view": found.view,
-        "verdict": found.verdict.name(),
+        "verdict": verdict.name(),
         "plan": {
             "row": plan.row,
             "last": plan.last.0,

@@ -1,7 +1,8 @@
 //! The systems that are known here, and of which of them a folder is.
 
-use highwater::inspect::{FileKind, Inspection, inspect};
+use highwater::inspect::{FileKind, FileReport, Inspection, inspect};
 use highwater_formats::{Codec, Files, Likeness, codecs};
+use highwater_raft::looks_like_one;
 use highwater_vfs::{OpenMode, OsFs, Vfs, read_full_at};
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -9,8 +10,11 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// What the files of our own store begin with.
-const MAGIC: [&[u8]; 2] = [b"HWLOG\0\0", b"HWSNAP\0"];
+/// What the files of our own stores begin with; the last one is redb's.
+const MAGIC: [&[u8]; 3] = [b"HWLOG\0\0", b"HWSNAP\0", b"redb\x1a\n\xa9"];
+
+/// The largest file of another system that is read, in bytes; they are read whole.
+const SIZE_MAX: u64 = 4 << 30;
 
 /// A system whose files can be read.
 #[derive(Clone, Copy)]
@@ -102,12 +106,34 @@ impl Folder {
         best.map(|(_, system)| system).collect()
     }
 
+    /// Whether it is our own store of a Raft node: files and a folder with a log.
+    pub(crate) fn is_raft(&self) -> bool {
+        looks_like_one(self.native.files.iter().map(|file| file.name.as_str()))
+    }
+
+    /// Whether there is a file that may be the system's.
+    pub(crate) fn is_of(&self, system: System) -> bool {
+        self.likeness(system) > Likeness::None
+    }
+
     fn likeness(&self, system: System) -> Likeness {
         let System::Other(codec) = system else {
-            let ours = self.native.files.iter().filter(|file| file.kind != FileKind::Foreign);
-            return ours.map(|file| self.begins(&file.name)).max().unwrap_or(Likeness::None);
+            let raft = |file: &FileReport| looks_like_one([file.name.as_str()]);
+            let ours = self.native.files.iter();
+            let ours = ours.filter(|file| file.kind != FileKind::Foreign || raft(file));
+            let best = ours.map(|file| self.begins(&file.name)).max().unwrap_or(Likeness::None);
+            return if self.has_raft_log() { Likeness::Content } else { best };
         };
         codec.likeness(&self.files)
+    }
+
+    /// Whether the log of a Raft store is below it, even if the metadata are gone.
+    fn has_raft_log(&self) -> bool {
+        let is_one = |(path, bytes): (&str, &[u8])| {
+            let folder = path.split_once('/').map(|(folder, _)| folder);
+            looks_like_one(folder) && MAGIC.iter().any(|magic| bytes.starts_with(magic))
+        };
+        self.files.iter().any(is_one)
     }
 
     /// Whether a file that has a name of ours begins like one of ours.
@@ -134,7 +160,12 @@ impl Folder {
 
 fn read(vfs: &dyn Vfs, path: &str) -> io::Result<Vec<u8>> {
     let file = vfs.open(Path::new(path), OpenMode::Read)?;
-    let size = usize::try_from(file.size()?).map_err(io::Error::other)?;
+    let size = file.size()?;
+    if size > SIZE_MAX {
+        let why = format!("{path} has {size} bytes, and at most {SIZE_MAX} are read into memory");
+        return Err(io::Error::new(ErrorKind::FileTooLarge, why));
+    }
+    let size = usize::try_from(size).map_err(io::Error::other)?;
     let mut bytes = vec![0; size];
     let read = read_full_at(&*file, &mut bytes, 0)?;
     bytes.truncate(read);

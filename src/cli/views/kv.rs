@@ -4,11 +4,10 @@ use super::{View, failed, hex, unsynced};
 use crate::exit::Failure;
 use highwater::{Error, KvEntry, KvStore, TestClock, Value};
 use highwater_formats::Files;
-use highwater_formats::bridge::{self, Entry, Form, State, read, write};
+use highwater_formats::bridge::{self, Entry, Form, State, fits, read, write};
 use highwater_vfs::Vfs;
 use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Values by key.
 pub(super) struct KeyValue;
@@ -62,9 +61,9 @@ impl View for KeyValue {
         let clock = Arc::new(TestClock::new(at));
         let store = KvStore::open(new, unsynced(), clock).map_err(failed)?;
         for (key, entry) in &entries {
-            let left = entry.expires.map(|expires| expires.saturating_sub(at).max(0) as u64);
-            let value = ours(entry.value.clone());
-            store.set(key, value, left.map(Duration::from_nanos)).map_err(failed)?;
+            let (value, expires) = (ours(entry.value.clone()), entry.expires);
+            let entry = KvEntry { value, expires, version: entry.version };
+            store.restore(key, &entry).map_err(failed)?;
         }
         store.create_snapshot().map_err(failed)?;
         store.close().map_err(failed)?;
@@ -87,6 +86,7 @@ impl View for KeyValue {
             }
             state.entries.insert(key, Entry { value, expires, version, lock: false });
         }
+        fits(&state, Form::Both).map_err(|why| Failure::usage(why.to_string()))?;
         Ok(write(&state, Form::Both))
     }
 }

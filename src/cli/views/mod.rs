@@ -4,14 +4,20 @@
 mod journal;
 mod kv;
 mod payload;
+mod raft;
 
 use crate::exit::{ENVIRONMENT, Failure, VIOLATED};
+use highwater::inspect::{FileKind, inspect};
 use highwater::{Durability, Error, Options};
 use highwater_formats::{Codec, Files};
+use highwater_raft::looks_like_one;
 use highwater_vfs::Vfs;
 use serde_json::{Map, Value};
 use std::panic::RefUnwindSafe;
 use std::sync::Arc;
+
+/// The view that is not said by the headers of its files: it has several kinds of them.
+pub(crate) const VIEW_OF_RAFT: &str = "a Raft store";
 
 /// A view of our store.
 pub(crate) trait View: Sync + RefUnwindSafe {
@@ -33,12 +39,22 @@ pub(crate) trait View: Sync + RefUnwindSafe {
 
 /// All of them.
 pub(crate) fn views() -> &'static [&'static dyn View] {
-    &[&payload::Payload, &kv::KeyValue, &journal::Records]
+    &[&payload::Payload, &kv::KeyValue, &journal::Records, &raft::Raft]
 }
 
 /// The view that takes in and gives out a format.
 pub(crate) fn of_format(format: &str) -> Option<&'static dyn View> {
     views().iter().copied().find(|view| view.formats().contains(&format))
+}
+
+/// Which view a folder is a store of, as the store calls it; `None` if it is none.
+pub(crate) fn of_store(disk: &dyn Vfs) -> Result<Option<&'static str>, Error> {
+    let found = inspect(disk)?;
+    if looks_like_one(found.files.iter().map(|file| file.name.as_str())) {
+        return Ok(Some(VIEW_OF_RAFT));
+    }
+    let ours = found.files.iter().any(|file| file.kind != FileKind::Foreign);
+    Ok(ours.then_some(found.view))
 }
 
 /// What a store of any view shows; nothing if it is refused.

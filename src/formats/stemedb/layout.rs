@@ -127,8 +127,9 @@ pub(super) fn find(segments: &[Segment<'_>]) -> Result<Layout, String> {
         return Err(format!("{why}, but one at {at} may only be damaged"));
     }
     let mut pairs = segments.windows(2);
-    let counted =
-        header > 0 && pairs.any(|pair| pair[0].base + pair[0].bytes.len() as u64 == pair[1].base);
+    let counted = header > 0
+        && pairs
+            .any(|pair| pair[0].base.checked_add(pair[0].bytes.len() as u64) == Some(pair[1].base));
     Ok(Layout { header, scope, own: false, counted })
 }
 

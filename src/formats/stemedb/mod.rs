@@ -34,7 +34,7 @@ pub struct Record {
 impl Record {
     /// Where the next one begins.
     pub fn end(&self) -> u64 {
-        self.offset + OVERHEAD as u64 + self.payload.len() as u64
+        self.offset.saturating_add(OVERHEAD as u64 + self.payload.len() as u64)
     }
 }
 
@@ -92,7 +92,7 @@ pub fn write(state: &State, segment_size: u64) -> Result<Files, Misfit> {
             files.put(segment::name(base), std::mem::replace(&mut segment, layout::header(end)));
             base = end;
         }
-        end += record.len() as u64;
+        end = end.saturating_add(record.len() as u64); // no record begins there
         segment.extend(record);
     }
     files.put(segment::name(base), segment);

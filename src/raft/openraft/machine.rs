@@ -84,15 +84,20 @@ where
         begun.map_err(to::<C, _>(|why| StorageIOError::write_snapshot(None, why)))
     }
 
-    fn finish(&self, mut writer: SnapshotWriter, meta: &Meta<C>, bytes: &[u8]) -> Answer<C, ()> {
+    /// Whether it stands now: `false` if a newer one does, which covers it.
+    fn finish(&self, mut writer: SnapshotWriter, meta: &Meta<C>, bytes: &[u8]) -> Answer<C, bool> {
         let last = meta.last_log_id.as_ref().map_or(LogId::default(), ours::<C>);
         let words = serde_json::to_vec(meta)
             .map_err(to::<C, _>(|why| StorageIOError::write_snapshot(None, why)))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let written = writer.write(bytes);
         let finished = written.and_then(|()| writer.finish(last, &words, now.as_nanos() as u64));
-        finished.map_err(to::<C, _>(|why| StorageIOError::write_snapshot(None, why)))?;
-        Ok(())
+        match finished {
+            Err(crate::Error::SnapshotBack { .. }) => Ok(false),
+            finished => finished
+                .map(|_| true)
+                .map_err(to::<C, _>(|why| StorageIOError::write_snapshot(None, why))),
+        }
     }
 }
 
@@ -121,8 +126,10 @@ where
             };
             (state.app.save(), meta)
         };
-        self.finish(writer, &meta, &bytes)?;
-        Ok(Snapshot { meta, snapshot: Box::new(Cursor::new(bytes)) })
+        let stands = self.finish(writer, &meta, &bytes)?;
+        // One that was installed meanwhile takes the place of an older one.
+        let newer = if stands { None } else { self.current()? };
+        Ok(newer.unwrap_or(Snapshot { meta, snapshot: Box::new(Cursor::new(bytes)) }))
     }
 }
 
@@ -168,8 +175,10 @@ where
         meta: &Meta<C>,
         snapshot: Box<Cursor<Vec<u8>>>,
     ) -> Answer<C, ()> {
-        self.finish(self.begin()?, meta, snapshot.get_ref())?;
-        self.state.lock().take_over(meta, snapshot.get_ref());
+        // Behind a newer one it is nothing new: the state may be that one's.
+        if self.finish(self.begin()?, meta, snapshot.get_ref())? {
+            self.state.lock().take_over(meta, snapshot.get_ref());
+        }
         Ok(())
     }
 

@@ -14,6 +14,9 @@ enum Op {
     Purge(u8),
     /// A snapshot from elsewhere, so many entries ahead.
     Ahead(u8),
+    /// A snapshot from elsewhere that ends at an entry so far on, but in a later term or, where
+    /// that is none of a node's own, in an earlier one.
+    Other(u8, bool),
     Vote,
     Snapshot(u8),
     Reopen,
@@ -22,13 +25,14 @@ enum Op {
 impl Arbitrary for Op {
     fn arbitrary(g: &mut Gen) -> Op {
         let few = u8::arbitrary(g) % 6;
-        match u8::arbitrary(g) % 16 {
+        match u8::arbitrary(g) % 18 {
             0..6 => Op::Append(few),
             6..8 => Op::Cut(few),
             8..10 => Op::Purge(few),
             10 => Op::Ahead(few),
             11..13 => Op::Vote,
             13 => Op::Snapshot(few),
+            14 | 15 => Op::Other(few, bool::arbitrary(g)),
             _ => Op::Reopen,
         }
     }
@@ -104,6 +108,22 @@ impl Model {
                 let to = LogId { index: last + u64::from(count) + 1, term };
                 store.purge_to(to).unwrap();
                 self.purge(to);
+            }
+            Op::Other(count, later) => {
+                let Some((&index, (before, _))) = self.log.iter().nth(usize::from(count)) else {
+                    return;
+                };
+                let to = match before.checked_sub(1).filter(|_| !later) {
+                    Some(term) => LogId { index, term },
+                    None => {
+                        self.hard = HardState { current_term: term + 1, voted_for: None };
+                        store.save_hard_state(self.hard.clone()).unwrap();
+                        LogId { index, term: term + 1 }
+                    }
+                };
+                store.purge_to(to).unwrap();
+                self.log.clear();
+                self.purged = Some(to);
             }
             Op::Vote => {
                 self.hard = HardState { current_term: term + 1, voted_for: Some(vec![nth as u8]) };

@@ -2,7 +2,9 @@
 
 use highwater_raft::{Entry, Error, HardState, LogId, Metadata, Options, RaftStore};
 use highwater_vfs::{File, OpenMode, OsFs, Vfs, read_exact_at, write_all_at};
+use std::cell::Cell;
 use std::io;
+use std::ops::{Bound, Range, RangeBounds};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,6 +103,102 @@ fn what_is_purged_is_gone_and_nothing_else() {
         assert_eq!(store.entries(..).unwrap(), entries[38..]);
         assert_eq!((store.purged(), store.term(38)), (Some(id(38, 1)), Some(1)));
     }
+}
+
+/// RL1, RL4: also where the journal has forgotten the entry that the snapshot contradicts.
+#[test]
+fn a_snapshot_that_contradicts_the_log_takes_its_place() {
+    let old: Vec<Entry> = (1..=9).map(|index| entry(index, 3)).collect();
+    let earlier = (5..=9).map(|index| id(index, 1)); // a segment ends at one of them
+    for to in [id(2, 5), id(9, 5)].into_iter().chain(earlier) {
+        let (_dir, disk) = disk();
+        let store = open(&disk).unwrap();
+        old.iter().for_each(|entry| store.append(std::slice::from_ref(entry)).unwrap());
+        store.purge_to(to).unwrap();
+        for store in [store, open(&disk).unwrap()] {
+            store.check_invariants();
+            assert_eq!((store.first(), store.last()), (None, Some(to)));
+        }
+        let store = open(&disk).unwrap();
+        store.append(&[entry(to.index + 1, 5)]).unwrap();
+        store.purge_to(to).unwrap(); // it is purged
+        drop(store);
+        assert_eq!(open(&disk).unwrap().entries(..).unwrap(), [entry(to.index + 1, 5)]);
+    }
+}
+
+/// RL1: a log may begin anywhere, but not far behind what was purged, nor in an earlier term.
+#[test]
+fn what_cannot_follow_a_snapshot_goes() {
+    let (agrees, gap, falls) = (id(4, 1), id(2, 1), id(4, 2));
+    for (to, left) in [(agrees, vec![entry(5, 1)]), (gap, vec![]), (falls, vec![])] {
+        let (_dir, disk) = disk();
+        let store = open(&disk).unwrap();
+        store.append(&[entry(5, 1)]).unwrap();
+        store.purge_to(to).unwrap();
+        for store in [store, open(&disk).unwrap()] {
+            assert_eq!((store.entries(..).unwrap(), store.purged()), (left.clone(), Some(to)));
+        }
+    }
+}
+
+/// RS1 is about the disk: of what is too large nothing happens, nor of what comes with it.
+#[test]
+fn an_entry_that_is_too_large_is_refused_and_the_store_goes_on() {
+    let (_dir, disk) = disk();
+    let store = open(&disk).unwrap();
+    let sized = |size: u64| Entry { id: id(2, 1), payload: vec![0; size as usize] };
+    let limit = highwater::PAYLOAD_SIZE_MAX - 17; // kind, index, term
+    let refused = store.append(&[entry(1, 1), sized(limit + 1)]);
+    match refused {
+        Err(Error::Store(highwater::Error::TooLarge { size, limit: told, .. })) => {
+            assert_eq!((size, told), (limit + 1, limit));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(store.last(), None);
+    store.append(&[entry(1, 1), entry(2, 1)]).unwrap();
+    drop(store);
+    assert_eq!(open(&disk).unwrap().last(), Some(id(2, 1)));
+}
+
+/// A range that counts how often it is asked.
+struct Asked<'a>(Range<u64>, &'a Cell<u64>);
+
+impl RangeBounds<u64> for Asked<'_> {
+    fn start_bound(&self) -> Bound<&u64> {
+        self.0.start_bound()
+    }
+    fn end_bound(&self) -> Bound<&u64> {
+        self.0.end_bound()
+    }
+    fn contains<U>(&self, item: &U) -> bool
+    where
+        u64: PartialOrd<U>,
+        U: ?Sized + PartialOrd<u64>,
+    {
+        self.1.set(self.1.get() + 1);
+        self.0.contains(item)
+    }
+}
+
+#[test]
+fn a_short_range_of_a_long_log_is_found_at_once() {
+    let (_dir, disk) = disk();
+    let store = open(&disk).unwrap();
+    let entries: Vec<Entry> = (1..=1000).map(|index| entry(index, 1)).collect();
+    store.append(&entries).unwrap();
+    let asked = Cell::new(0);
+    assert_eq!(store.entries(Asked(500..503, &asked)).unwrap(), entries[499..502]);
+    assert!(asked.get() <= 4, "asked {} times", asked.get());
+    let after = (Bound::Excluded(999), Bound::Unbounded);
+    assert_eq!(store.entries(after).unwrap(), entries[999..]);
+    assert_eq!(store.entries(..=2).unwrap(), entries[..2]);
+    for nothing in [0..1, 1001..u64::MAX, 7..7] {
+        assert_eq!(store.entries(nothing).unwrap(), []);
+    }
+    let behind_all = (Bound::Excluded(u64::MAX), Bound::Unbounded);
+    assert_eq!(store.entries(behind_all).unwrap(), []);
 }
 
 #[test]

@@ -8,9 +8,9 @@ use crate::format::entry::Entry;
 use crate::group_commit::{Gathered, GroupCommit};
 use crate::limits::{PAYLOAD_SIZE_MAX, SEGMENT_SIZE_MAX};
 use crate::log::writer::Sizes;
-use crate::options::{Ack, Durability, Level, Options};
+use crate::options::{Ack, Damage, Durability, Level, Options};
 use crate::positions::Positions;
-use crate::recovery::{Recovered, RecoveryReport, look, recover};
+use crate::recovery::{Recovered, RecoveryReport, look, quarantine, recover};
 use crate::sync::{self, Mutex, RwLock};
 use crate::view::View;
 use checkpoint::Checkpoints;
@@ -35,8 +35,12 @@ pub(crate) struct Engine<V: View> {
 
 impl<V: View> Engine<V> {
     pub(crate) fn open(vfs: Arc<dyn Vfs>, options: Options) -> Result<Engine<V>> {
-        let Options { segment_size: segment, reserve, .. } = options;
-        let recovered = recover(&vfs, Sizes { segment, reserve, view: V::KIND })?;
+        let Options { segment_size: segment, reserve, damage, .. } = options;
+        let sizes = Sizes { segment, reserve, view: V::KIND };
+        let recovered = match recover(&vfs, sizes) {
+            Err(Error::Corrupt(_)) if damage != Damage::Refuse => quarantine(&vfs, sizes, damage)?,
+            recovered => recovered?,
+        };
         Ok(Engine::new(vfs, options, recovered))
     }
 

@@ -8,16 +8,17 @@ mod records;
 
 pub use reader::JournalReader;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, measured};
 use crate::error::{Error, Result};
 use crate::format::Lsn;
 use crate::format::entry::Entry;
+use crate::group_commit::Gathered;
 use crate::options::{Ack, Level, Options};
 use crate::positions::Positions;
 use crate::recovery::RecoveryReport;
 use highwater_vfs::Vfs;
 pub(crate) use records::Records;
-use records::{CURSOR, HASHED, RECORD, cursor};
+use records::{CURSOR, HASHED, LET_GO, RECORD, cursor};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,7 +121,7 @@ impl Journal {
     }
 
     /// A reader of the records from `from` on, with a position of its own. It sees what is
-    /// appended after it was made; in mode `Fsync` only what is durable.
+    /// appended after it was made; in mode `Fsync` only what is durable or was appended deferred.
     pub fn reader(&self, from: Lsn) -> JournalReader {
         JournalReader::new(Arc::clone(&self.engine), from)
     }
@@ -136,7 +137,7 @@ impl Journal {
     }
 
     /// Keeps everything from `at` on for the reader of that name; durable like a record. It may go
-    /// back to what is still there.
+    /// back to what is still there: of what a clean-up has let go, or is about to, nothing is kept.
     ///
     /// # Errors
     /// As [`append`](Journal::append); [`Error::TooLarge`] for a name of more than 256 bytes.
@@ -166,11 +167,18 @@ impl Journal {
     }
 
     /// Removes the segments that end before the slowest cursor, after as many snapshots as are kept
-    /// ([`Options::snapshots_kept`]) say so. Without a cursor nothing is removed.
+    /// ([`Options::snapshots_kept`]) say so; their records cannot be read from now on. Without a
+    /// cursor nothing is removed. Returns the LSN of the snapshot.
     ///
     /// # Errors
     /// As [`flush`](Journal::flush).
     pub fn clean_up(&self) -> Result<Lsn> {
+        self.engine.change(|log| {
+            let first = self.engine.state.read().superfluous(&log.pending);
+            let Some(first) = first else { return Ok(Gathered::Done(Lsn(0))) };
+            let entry = Entry { id: LET_GO, bytes: Some(&first.0.to_le_bytes()) };
+            log.append(&[entry], measured(&[entry])?, self.engine.level(false))
+        })?;
         self.engine.create_snapshot()
     }
 

@@ -99,11 +99,14 @@ impl JournalReader {
         let state = self.engine.state.read();
         self.next = self.next.max(state.first);
         let Some((slot, offset, lsn)) = state.start(self.next) else { return Ok(false) };
-        let (first, epoch, last) = (slot.first, slot.epoch, slot.last);
+        let (first, epoch, mut last) = (slot.first, slot.epoch, slot.last);
         let file = Arc::clone(slot.file.as_ref().expect("it is open"));
         drop(state);
-        if self.engine.positions.written() < last {
+        let written = self.engine.positions.written();
+        if written < self.next {
             self.engine.ask(Level::Flushed)?;
+        } else {
+            last = last.min(written); // P12: what is in the file can be read, whatever has failed
         }
         let name = Name::segment(first, epoch).text();
         let scan = Scan::begin(file, first, epoch).map_err(Error::io("read", &name))?;

@@ -3,13 +3,15 @@
 //! Invariants
 //! - J1: the live count of a segment is the number of entries in it, cursors included, until a
 //!   clean-up lets go of all: so what goes is a beginning of the log, and never a hole.
-//! - J2: a clean-up lets a segment go only if it ends before every cursor.
+//! - J2: a segment is let go only by a clean-up, and only if it ends before every cursor. What a
+//!   clean-up lets go stands in the log, so that an older snapshot, or one more cursor, comes to
+//!   the same; derived from the cursors at each opening it came to something else.
 
 use crate::error::Result;
 use crate::format::entry::Entry;
 use crate::format::snapshot::SnapshotHeader;
 use crate::format::{Lsn, ViewKind, put_u32, put_u64, u32_at, u64_at};
-use crate::limits::{FRAME_HEADER, SEGMENT_HEADER};
+use crate::limits::{FRAME_HEADER, SEGMENT_HEADER, SEGMENT_SIZE_MAX};
 use crate::log::Slot;
 use crate::snapshot::{Source, Stream};
 use crate::sync::RwLock;
@@ -22,6 +24,8 @@ pub(super) const RECORD: u64 = 0;
 pub(super) const CURSOR: u64 = 1;
 /// The id of an entry that is a record behind its BLAKE3.
 pub(super) const HASHED: u64 = 2;
+/// The id of an entry that lets go of all segments before an LSN.
+pub(super) const LET_GO: u64 = 3;
 
 /// Bytes of log between two marks: what reading one record scans at most, but for long ones.
 const MARK_EVERY: u32 = 16 << 10;
@@ -42,6 +46,7 @@ struct Mark {
 pub(crate) enum Change {
     Record(Place),
     Cursor(Place, String, Option<Lsn>),
+    LetGo(Place, Lsn),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -80,23 +85,33 @@ impl Records {
 
     fn mark(&mut self, place: Place) {
         let offset = place.offset - FRAME_HEADER as u32;
-        let far = |mark: &Mark| mark.slot != place.slot || offset - mark.offset >= MARK_EVERY;
+        let far = |mark: &Mark| {
+            mark.slot != place.slot || offset.saturating_sub(mark.offset) >= MARK_EVERY
+        };
         if self.marks.last().is_none_or(far) {
             self.marks.push(Mark { lsn: place.lsn, slot: place.slot, offset });
         }
     }
 
-    /// J2: lets go of what no cursor asks for.
-    pub(super) fn let_go(&mut self) {
-        let Some(slowest) = self.cursors.values().min().copied() else { return };
+    /// What a clean-up would let go: all before an LSN, which the entry then says. Changes that are
+    /// pending count, those that would let more go do not.
+    pub(super) fn superfluous(&self, pending: &[Change]) -> Option<Lsn> {
+        let coming = pending.iter().filter_map(|change| match change {
+            Change::Cursor(_, _, at) => *at,
+            _ => None,
+        });
+        let slowest = self.cursors.values().copied().chain(coming).min()?;
         let active = self.slots.iter().map(|slot| slot.epoch).max();
-        for slot in self.slots.iter_mut().filter(|slot| Some(slot.epoch) != active) {
-            if slot.last < slowest {
-                slot.live = 0; // J2
-                self.first = self.first.max(slot.last.next());
-            }
+        let closed = self.slots.iter().filter(|slot| slot.live > 0 && Some(slot.epoch) != active);
+        let passed = closed.filter(|slot| slot.last < slowest); // J2
+        passed.map(|slot| slot.last.next()).max()
+    }
+
+    fn let_go(&mut self, first: Lsn) {
+        self.first = self.first.max(first);
+        for slot in self.slots.iter_mut().filter(|slot| slot.first < first && slot.last < first) {
+            slot.live = 0;
         }
-        let first = self.first;
         self.marks.retain(|mark| mark.lsn >= first);
     }
 }
@@ -118,6 +133,7 @@ impl View for Records {
         match (entry.id, entry.bytes?) {
             (RECORD, _) => Some(Change::Record(place)),
             (HASHED, bytes) if bytes.len() >= blake3::OUT_LEN => Some(Change::Record(place)),
+            (LET_GO, bytes) => Some(Change::LetGo(place, Lsn(u64_at(bytes.get(..8)?, 0)))),
             (CURSOR, bytes) => {
                 let at = Some(Lsn(u64_at(bytes.get(..8)?, 0))).filter(|lsn| lsn.0 > 0);
                 Some(Change::Cursor(place, String::from_utf8(bytes[8..].to_vec()).ok()?, at))
@@ -132,9 +148,10 @@ impl View for Records {
     }
 
     fn apply(&mut self, change: Change) {
-        let (Change::Record(place) | Change::Cursor(place, ..)) = change;
+        let (Change::Record(place) | Change::Cursor(place, ..) | Change::LetGo(place, _)) = change;
         self.slots[place.slot as usize].live += 1; // J1
         match change {
+            Change::LetGo(_, first) => self.let_go(first),
             Change::Record(place) => {
                 self.last = place.lsn;
                 self.first = if self.first == Lsn(0) { place.lsn } else { self.first };
@@ -147,11 +164,6 @@ impl View for Records {
 
     fn replay(&mut self, changes: &mut Vec<Change>, _: u64) {
         changes.drain(..).for_each(|change| self.apply(change));
-    }
-
-    /// An older snapshot knows segments that a later clean-up has removed.
-    fn replayed(&mut self) {
-        self.let_go();
     }
 
     fn moved(&mut self, entry: &Entry<'_>, place: Place) {
@@ -172,7 +184,6 @@ impl View for Records {
     }
 
     fn cut(&mut self) -> Records {
-        self.let_go();
         self.clone()
     }
 
@@ -219,8 +230,12 @@ impl View for Records {
         let mut records = Records::default();
         for _ in 0..header.segments {
             let Some(row) = source.take::<ROW>()? else { return Ok(None) };
-            let slot = records.slot(Lsn(u64_at(&row, 0)), u32_at(&row, 16));
-            records.slots[slot as usize].live = u64_at(&row, 8) as usize;
+            let (slot, live) = (Lsn(u64_at(&row, 0)), u64_at(&row, 8));
+            if live > SEGMENT_SIZE_MAX {
+                return Ok(None); // no segment has so many entries
+            }
+            let slot = records.slot(slot, u32_at(&row, 16));
+            records.slots[slot as usize].live = live as usize;
         }
         let Some(row) = source.take::<ROW>()? else { return Ok(None) };
         (records.first, records.last) = (Lsn(u64_at(&row, 0)), Lsn(u64_at(&row, 8)));

@@ -2,7 +2,8 @@
 //! pending, and logs what it came to.
 
 use super::shards::{DELETE, Item, SET, Shards, encode};
-use super::{KEY_SIZE_MAX, KvStore, Value};
+use super::value::DEPTH_MAX;
+use super::{KEY_SIZE_MAX, KvEntry, KvStore, Value};
 use crate::engine::log::ViewLog;
 use crate::engine::measured;
 use crate::error::{Error, Result};
@@ -47,6 +48,20 @@ impl KvStore {
             Ok((absent, absent.then(|| Some(set(found, value.clone(), until(now, ttl), now)))))
         })
         .map(|(_, ack)| ack)
+    }
+
+    /// Sets `key` to what another store has: the value, when it expires, and its version.
+    ///
+    /// # Errors
+    /// As [`set`](KvStore::set).
+    pub fn restore(&self, key: impl AsRef<[u8]>, entry: &KvEntry) -> Result<Ack> {
+        let KvEntry { value, expires, version } = entry;
+        checked(value)?;
+        let (_, ack) = self.change_one(key.as_ref(), |now, _| {
+            let (value, expires, version) = (value.clone(), *expires, *version);
+            Ok(((), Some(Some(Item { value, expires, set_at: now, version }))))
+        })?;
+        Ok(ack.expect("it is always set"))
     }
 
     /// Sets several keys, all or none. Of two values for one key the later counts. Nothing to set
@@ -108,14 +123,14 @@ impl KvStore {
             let before = match found.map(|item| &item.value) {
                 None => 0,
                 Some(Value::Int(value)) => *value,
-                Some(_) => return Err(Error::NoNumber { key: shown(key.as_ref()) }),
+                Some(_) => return Ok((None, None)), // K4: what it rests on may be pending
             };
             let sum = i128::from(before) + by;
             let sum = sum.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
             let expires = found.and_then(|item| item.expires);
-            Ok((sum, Some(Some(set(found, Value::Int(sum), expires, now)))))
+            Ok((Some(sum), Some(Some(set(found, Value::Int(sum), expires, now)))))
         })?;
-        Ok((sum, ack.expect("a counter is always set")))
+        sum.zip(ack).ok_or_else(|| Error::NoNumber { key: shown(key.as_ref()) })
     }
 
     /// Takes `by` from a counter: see [`incr`](KvStore::incr).
@@ -127,7 +142,7 @@ impl KvStore {
     }
 
     /// Sets `key` to `new` if it is `expected`, `None` for not there; `None` if it is something
-    /// else.
+    /// else. A float that is no number equals nothing.
     ///
     /// # Errors
     /// As [`set`](KvStore::set).
@@ -282,7 +297,12 @@ impl KvStore {
 }
 
 fn set(before: Option<&Item>, value: Value, expires: Option<i64>, now: i64) -> Item {
-    Item { value, expires, set_at: now, version: before.map_or(0, |item| item.version) + 1 }
+    Item {
+        value,
+        expires,
+        set_at: now,
+        version: before.map_or(0, |item| item.version).saturating_add(1),
+    }
 }
 
 fn until(now: i64, ttl: Option<Duration>) -> Option<i64> {
@@ -301,9 +321,8 @@ fn legal(key: &[u8]) -> Result<()> {
 }
 
 fn checked(value: &Value) -> Result<()> {
-    let (what, limit) = ("the depth of the value", 64);
     match value.is_deep() {
-        true => Err(Error::TooLarge { what, size: u64::from(value.depth()), limit }),
+        true => Err(Error::TooDeep { depth: value.depth(), limit: DEPTH_MAX }),
         false => Ok(()),
     }
 }

@@ -25,7 +25,7 @@ pub enum Value {
 
 /// A list in a list in a list … no deeper than this is read: a hostile file must not use up the
 /// stack.
-const DEPTH_MAX: u32 = 64;
+pub(super) const DEPTH_MAX: u32 = 128;
 
 impl From<i64> for Value {
     fn from(value: i64) -> Value {
@@ -222,9 +222,10 @@ pub(super) mod tests {
             bytes.push(0);
             bytes
         };
-        let deepest = Value::decode(&mut Cursor(&deep(64))).unwrap();
-        assert_eq!((deepest.depth(), deepest.is_deep()), (64, false));
-        assert_eq!(Value::decode(&mut Cursor(&deep(65))), None);
+        let most = DEPTH_MAX as usize;
+        let deepest = Value::decode(&mut Cursor(&deep(most))).unwrap();
+        assert_eq!((deepest.depth(), deepest.is_deep()), (DEPTH_MAX, false));
+        assert_eq!(Value::decode(&mut Cursor(&deep(most + 1))), None);
         assert!(Value::List(vec![deepest]).is_deep());
     }
 }

@@ -154,7 +154,6 @@ pub(crate) fn gather<V: View>(vfs: &dyn Vfs) -> Result<Found<V>> {
     let resume = load_snapshot(vfs, &mut found)?;
     walk(vfs, &mut found, segments, resume)?;
     let Found { state, names, .. } = &mut found;
-    state.replayed();
     for slot in state.slots_mut() {
         let there = |n: &Name| n.kind == Kind::Segment && n.epoch == slot.epoch;
         slot.present = names.iter().any(there);

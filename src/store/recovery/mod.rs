@@ -10,6 +10,7 @@
 mod clean;
 pub(crate) mod facts;
 pub(crate) mod plan;
+mod quarantine;
 mod report;
 
 use crate::error::{Error, Result};
@@ -28,7 +29,8 @@ use std::sync::Arc;
 
 pub(crate) use clean::remove_obsolete;
 pub use plan::Row;
-pub use report::{RecoveryReport, Tail};
+pub(crate) use quarantine::quarantine;
+pub use report::{Loss, RecoveryReport, Tail};
 
 /// The highest epoch that is believed.
 const EPOCH_MAX: u32 = u32::MAX / 2;
@@ -71,12 +73,16 @@ pub(crate) fn recover<V: View>(vfs: &Arc<dyn Vfs>, sizes: Sizes) -> Result<Recov
 /// Shows what [`recover`] would, without writing anything: what is not proven stays where it is.
 pub(crate) fn look<V: View>(vfs: &Arc<dyn Vfs>) -> Result<Recovered<V>> {
     let (found, plan) = decide::<V>(&**vfs)?;
-    let mut report = report(&found, &plan);
+    Ok(shown(vfs, found, &plan))
+}
+
+fn shown<V: View>(vfs: &Arc<dyn Vfs>, found: Found<V>, plan: &Plan) -> Recovered<V> {
+    let mut report = report(&found, plan);
     let proven = plan.copy_from.map_or(plan.last, Lsn::previous);
     report.unproven = plan.last.0 - proven.0;
     let writer = Writer::refusing(Arc::clone(vfs), plan.last, proven);
     let Found { state, snapshots, .. } = found;
-    Ok(Recovered { state, writer, report, snapshots, obsolete: Vec::new() })
+    Recovered { state, writer, report, snapshots, obsolete: Vec::new() }
 }
 
 /// Scan and plan; refused if the plan says so.
@@ -104,6 +110,7 @@ fn report<V>(found: &Found<V>, plan: &Plan) -> RecoveryReport {
         unproven: 0,
         tail,
         damaged_snapshots: found.spoiled.iter().map(Name::text).collect(),
+        lost: None,
         removed: Vec::new(),
         foreign: found.foreign.clone(),
     }

@@ -1,5 +1,6 @@
 //! What recovery found and did, for the caller.
 
+use crate::error::Corruption;
 use crate::format::Lsn;
 use std::fmt;
 
@@ -18,6 +19,20 @@ pub enum Tail {
         /// Bytes left behind.
         discarded: u64,
     },
+}
+
+/// What damage has taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The first damage.
+    pub damage: Corruption,
+    /// The first LSN that is not shown.
+    pub from: Lsn,
+    /// The last one that is known to have been durable.
+    pub through: Lsn,
+    /// The files in which the bytes are that could not be shown; where the name ends in
+    /// `.quarantined`, they have been moved there.
+    pub files: Vec<String>,
 }
 
 /// What recovery found and did.
@@ -40,6 +55,9 @@ pub struct RecoveryReport {
     pub tail: Tail,
     /// Damaged snapshots that were passed over.
     pub damaged_snapshots: Vec<String>,
+    /// What is not shown, if the store was damaged and
+    /// [`Damage`](crate::Damage) says that it may be opened nevertheless.
+    pub lost: Option<Loss>,
     /// Files removed: temporary, overridden or never finished.
     pub removed: Vec<String>,
     /// Files in the directory that are not the store's; never touched.
@@ -62,6 +80,9 @@ impl fmt::Display for RecoveryReport {
             Tail::Torn { file, offset, discarded } => {
                 writeln!(f, "torn at {file} offset {offset}, {discarded} bytes left behind")?;
             }
+        }
+        if let Some(Loss { damage, from, through, files }) = &self.lost {
+            writeln!(f, "lost: LSN {from} to {through}, in {}: {damage}", files.join(", "))?;
         }
         let lists = [
             ("damaged snapshots passed over", &self.damaged_snapshots),

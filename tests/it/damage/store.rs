@@ -18,6 +18,9 @@ pub(crate) trait Store: Sized {
 
     fn report(&self) -> &RecoveryReport;
 
+    /// The last LSN.
+    fn appended(&self) -> Lsn;
+
     /// All of it, read.
     fn state(&self) -> Self::State;
 
@@ -43,6 +46,10 @@ impl Store for PayloadStore {
 
     fn report(&self) -> &RecoveryReport {
         self.report()
+    }
+
+    fn appended(&self) -> Lsn {
+        self.positions().appended()
     }
 
     fn state(&self) -> State {
@@ -89,6 +96,10 @@ impl Store for KvStore {
         self.report()
     }
 
+    fn appended(&self) -> Lsn {
+        self.positions().appended()
+    }
+
     fn state(&self) -> KvState {
         let entry = |key: Vec<u8>| {
             let entry = self.entry(&key).unwrap();
@@ -113,8 +124,8 @@ impl Store for KvStore {
     }
 }
 
-/// What a journal shows from its slowest cursor on; below it, records may go whenever it is opened.
-/// A record that is refused as corrupt is `None`, and so is what may be one.
+/// What a journal shows from its slowest cursor on; below it, a clean-up lets records go. A record
+/// that is refused as corrupt is `None`, and so is what may be one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct JournalState {
     pub(super) last: u64,
@@ -143,6 +154,10 @@ impl Store for Journal {
 
     fn report(&self) -> &RecoveryReport {
         self.report()
+    }
+
+    fn appended(&self) -> Lsn {
+        self.positions().appended()
     }
 
     /// Read one by one, and by a reader, which stops at the first that is refused.

@@ -29,13 +29,15 @@ fn made<S: Store>(
     let mut states = vec![store.state()];
     for (nth, (name, step)) in steps.iter().enumerate() {
         before(&store, nth);
+        states.resize(store.appended().0 as usize + 1, store.state()); // a clean-up is a record too
         assert!(step(&store), "{name} had no effect");
         states.push(store.state());
+        assert_eq!(store.appended().0 as usize, states.len() - 1, "{name}: a record a step");
     }
     drop(store);
     let image = image(&fs);
     let covered = newest(&image).map_or(0, |name| u64::from_str_radix(&name[..16], 16).unwrap());
-    assert_eq!(covered, SNAPSHOTS[1] as u64, "a record a step");
+    assert!(covered >= SNAPSHOTS[1] as u64, "what was done before it");
     Made { image, states, covered, options }
 }
 

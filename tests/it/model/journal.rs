@@ -10,11 +10,8 @@ use std::collections::BTreeMap;
 
 struct Store {
     lives: Lives<Log>,
-    /// J2: nothing from here on may be gone: no clean-up and no opening has met cursors that had
-    /// all passed it.
+    /// J2: nothing from here on may be gone: no clean-up has met cursors that had all passed it.
     kept: u64,
-    /// Whether clean-ups come without being asked for.
-    by_itself: bool,
     /// `None` between two lives.
     open: Option<(Journal, JournalReader)>,
 }
@@ -68,7 +65,6 @@ impl Store {
     fn open(&mut self) -> Checked<()> {
         let journal = self.lives.open(Journal::open, Journal::report)?;
         let log = self.lives.newest();
-        self.kept = self.kept.max(log.slowest());
         compare(&journal, log, self.kept)?;
         alone(&journal, log)?;
         let reader = journal.reader(Lsn(1));
@@ -86,7 +82,7 @@ impl Store {
         let looked = Journal::open_read_only(self.lives.aside());
         let looked = looked.map_err(|error| format!("read-only: {error}"))?;
         let log = self.lives.seen(looked.report().last.0)?;
-        compare(&looked, log, self.kept.max(log.slowest()))?;
+        compare(&looked, log, self.kept)?;
         let behind = log.lsn < self.lives.newest().lsn;
         self.lives.reached("a look at less than is visible", u64::from(behind));
         Ok(())
@@ -111,8 +107,11 @@ impl Store {
     }
 
     fn operate(&mut self, op: &Op) -> Checked<()> {
+        let cleans_up = matches!(op, Op::CleanUp);
+        if cleans_up {
+            self.kept = self.kept.max(self.lives.newest().slowest());
+        }
         let after = self.lives.newest().after(op);
-        let changed = after.is_some();
         after.into_iter().for_each(|after| self.lives.attempt(after));
         let segments = self.lives.segments();
         let (journal, _) = self.open.as_ref().expect("a life is on");
@@ -121,6 +120,9 @@ impl Store {
             return Ok(()); // nobody was left to be told
         }
         let ack = called.map_err(refused)?;
+        if cleans_up && journal.positions().appended().0 < self.lives.newest().lsn {
+            self.lives.withdraw(); // there was nothing to let go
+        }
         let (lsn, level) = match op {
             Op::Append { deferred: true, .. } => (self.lives.newest().lsn, Level::Buffered),
             Op::Tick(now) if !self.lives.is_due(*now) => (0, Level::Buffered),
@@ -133,9 +135,6 @@ impl Store {
         }
         if !none {
             self.lives.acknowledge(level);
-        }
-        if matches!(op, Op::CleanUp) || changed && self.by_itself {
-            self.kept = self.kept.max(self.lives.newest().slowest());
         }
         let fewer = self.lives.segments() < segments;
         self.lives.reached("clean-ups that removed a segment", u64::from(fewer));
@@ -200,8 +199,7 @@ impl Lived for Store {
 
     fn begin(state: &Reference) -> Checked<Store> {
         let lives = Lives::new(state.setup.clone(), Log::default());
-        let by_itself = state.setup.options.auto_checkpoint;
-        let mut begun = Store { lives, kept: 0, by_itself, open: None };
+        let mut begun = Store { lives, kept: 0, open: None };
         begun.open()?;
         Ok(begun)
     }

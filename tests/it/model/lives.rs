@@ -91,6 +91,11 @@ impl<S: State> Lives<S> {
         self.worlds.states.push(state);
     }
 
+    /// The operation came to nothing.
+    pub(super) fn withdraw(&mut self) {
+        self.worlds.states.pop();
+    }
+
     pub(super) fn acknowledge(&mut self, level: Level) {
         let newest = self.worlds.states.len() - 1;
         match level {

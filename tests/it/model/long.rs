@@ -5,7 +5,7 @@
 use super::run::Checked;
 use super::switch::Crash;
 use super::times;
-use highwater::{Durability, Options};
+use highwater::{Damage, Durability, Options};
 use highwater_sim::{Model, Reach};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -71,6 +71,7 @@ pub(super) fn setup() -> impl Strategy<Value = Setup> {
             checkpoint_bytes,
             auto_checkpoint,
             patience: None,
+            damage: Damage::Refuse,
         };
         Setup { model, options, fate }
     })

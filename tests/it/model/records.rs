@@ -65,6 +65,7 @@ impl Log {
                 after.cursors.insert((*name).into(), (*at).max(1));
             }
             Op::RemoveCursor(name) => drop(after.cursors.remove(*name)),
+            Op::CleanUp => {} // it says what it lets go, if that is anything
             _ => return None,
         }
         Some(after)

@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 pub(crate) fn folder(files: &Files) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a folder");
     for (path, bytes) in files.iter() {
-        fs::write(dir.path().join(path), bytes).expect("a file");
+        let path = dir.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, bytes).expect("a file");
     }
     dir
 }
