@@ -6,9 +6,8 @@
 //! - QR1: what cannot be shown is there, under its own name or another one, until its owner removes
 //!   it.
 //! - QR2: whatever a crash leaves of an acceptance, the store is damaged as it was, or shows what
-//!   was accepted. So a snapshot of that is durable before what lies behind it is moved, and of two
-//!   segments that begin at one LSN the earlier one, which the other has overridden, is durably
-//!   gone before the other goes.
+//!   was accepted. So of two segments that begin at one LSN the earlier one, which the other has
+//!   overridden, is durably gone before the other goes.
 
 use super::facts::{Found, gather};
 use super::plan::{Plan, Row, plan};
@@ -111,7 +110,7 @@ fn accept<V: View>(vfs: &dyn Vfs, found: Found<V>, plan: &Plan) -> Result<Vec<St
         let cut = state.cut();
         let temporary = write_temporary(vfs, name, resume, cut, &RwLock::new(state))?;
         temporary.sync(vfs)?;
-        publish(vfs, &temporary, name)?; // QR2
+        publish(vfs, &temporary, name)?;
     }
     move_aside(vfs, &behind, &mut files)?;
     Ok(files)
