@@ -24,7 +24,7 @@
 
 mod plan;
 /// The store's own: the models compile both again with a scheduler's primitives.
-#[allow(dead_code, unused_imports)]
+#[allow(dead_code, unused_imports, reason = "the store asks for more of it")]
 #[path = "../store/sync.rs"]
 mod sync;
 
