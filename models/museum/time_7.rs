@@ -25,9 +25,6 @@ pub(crate) const PIECE: Piece = Piece {
     ..Piece::PLAIN
 };
 
-/// A key that nobody asks for: its entry only says what time it is.
-const CLOCK: u64 = 0;
-
 fn acts() -> Vec<Act> {
     vec![
         Act::Special("0 s: put 1 for 1 s", vec![(1, Some(b"one".to_vec()))]),
@@ -44,8 +41,7 @@ impl<const BUG: bool> Kv for Redis<BUG> {
     }
 
     fn put(&mut self, key: u64, value: &[u8]) -> io::Result<()> {
-        let now = self.0.now();
-        self.0.set(now, key, &Lease { until: 0, seconds: 0, text: value.to_vec() })
+        self.0.keep(key, value)
     }
 
     fn get(&mut self, key: u64) -> io::Result<Option<Vec<u8>>> {
@@ -54,15 +50,14 @@ impl<const BUG: bool> Kv for Redis<BUG> {
 
     fn special(&mut self, what: &str) -> io::Result<()> {
         let one = Lease { until: 1, seconds: 1, text: b"one".to_vec() };
-        let clock = Lease { until: 0, seconds: 0, text: Vec::new() };
         match what {
             "0 s: put 1 for 1 s" => self.0.set(0, 1, &one),
-            "2 s" => self.0.set(2, CLOCK, &clock),
+            "2 s" => self.0.pass(2),
             _ => {
                 let found = if BUG { self.0.lease(1) } else { self.0.live(1) };
                 match found {
                     Some(lease) => self.0.set(2, 1, &Lease { until: 12, ..lease }),
-                    None => self.0.set(2, CLOCK, &clock),
+                    None => self.0.pass(2),
                 }
             }
         }

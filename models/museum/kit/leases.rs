@@ -37,11 +37,25 @@ impl Leases {
         let Lease { until, seconds, text } = lease;
         let bytes = [&until.to_le_bytes()[..], &seconds.to_le_bytes(), text].concat();
         let time = Record { last: false, ..put(NOW, &now.to_le_bytes()) };
-        let records = [time, put(key, &bytes)];
+        self.add(&[time, put(key, &bytes)])
+    }
+
+    /// Sets a key for ever, at the time that it is.
+    pub(crate) fn keep(&mut self, key: u64, value: &[u8]) -> io::Result<()> {
+        let lease = Lease { until: 0, seconds: 0, text: value.to_vec() };
+        self.set(self.now(), key, &lease)
+    }
+
+    /// Says that it is `now`, durably, and no more.
+    pub(crate) fn pass(&mut self, now: u64) -> io::Result<()> {
+        self.add(&[put(NOW, &now.to_le_bytes())])
+    }
+
+    fn add(&mut self, records: &[Record]) -> io::Result<()> {
         self.latch.check()?;
-        self.latch.keep(self.log.write(&records))?;
+        self.latch.keep(self.log.write(records))?;
         self.latch.keep(self.log.sync())?;
-        apply(&mut self.state, &records);
+        apply(&mut self.state, records);
         Ok(())
     }
 
