@@ -4,7 +4,7 @@ use crate::damage::{Image, Store, disk, image, open, options};
 use highwater::inspect::{FileKind, FileTail, Inspection, Verdict, dump, inspect};
 use highwater::{Durability, Error, Options, Tail};
 use highwater_sim::{Model, SimFs};
-use quickcheck::{TestResult, quickcheck};
+use highwater_tests::{TestResult, properties};
 use std::path::Path;
 
 /// A closed store of one record.
@@ -167,7 +167,7 @@ fn zeros_behind_a_header_are_counted() {
     }
 }
 
-quickcheck! {
+properties! {
     /// P11: any bytes under any name are shown, whole, in 80 columns; and inspected.
     fn garbage_is_shown(bytes: Vec<u8>) -> bool {
         for name in NAMES {

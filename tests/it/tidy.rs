@@ -150,6 +150,7 @@ fn only_os_rs_touches_the_real_disk() {
 #[test]
 fn nothing_in_sim_differs_from_run_to_run() {
     keep(rules::determinism);
+    keep(rules::seeded);
 }
 
 #[test]

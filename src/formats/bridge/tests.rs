@@ -4,7 +4,7 @@ use super::replay::{Entries, apply};
 use super::*;
 use crate::trials::{answers_anything, cases, cut_everywhere, examples};
 use crate::{Tail, flips};
-use quickcheck::{Arbitrary, Gen, TestResult, quickcheck};
+use highwater_tests::{Arbitrary, Gen, TestResult, inner, properties};
 use sha2::Digest;
 
 const PAGE: &str = include_str!("../../../docs/formats/data-bridge-kv.md");
@@ -337,7 +337,7 @@ fn what_the_original_cannot_read_does_not_fit() {
 
 impl Arbitrary for Value {
     fn arbitrary(g: &mut Gen) -> Value {
-        let inner = |g: &mut Gen| Value::arbitrary(&mut Gen::new(g.size() / 3));
+        let of_inner = |g: &mut Gen| Value::arbitrary(&mut inner(g));
         let kinds = if g.size() < 2 { 6 } else { 8 };
         match u8::arbitrary(g) % kinds {
             0 => Value::Null,
@@ -346,9 +346,9 @@ impl Arbitrary for Value {
             3 => Value::Decimal(format!("{}.{}", i32::arbitrary(g), u8::arbitrary(g))),
             4 => Value::String(String::arbitrary(g)),
             5 => Value::Bytes(Vec::arbitrary(g)),
-            6 => Value::List((0..u8::arbitrary(g) % 4).map(|_| inner(g)).collect()),
+            6 => Value::List((0..u8::arbitrary(g) % 4).map(|_| of_inner(g)).collect()),
             _ => {
-                let pairs = (0..u8::arbitrary(g) % 4).map(|_| (String::arbitrary(g), inner(g)));
+                let pairs = (0..u8::arbitrary(g) % 4).map(|_| (String::arbitrary(g), of_inner(g)));
                 Value::Map(pairs.collect())
             }
         }
@@ -372,7 +372,7 @@ impl Arbitrary for State {
     }
 }
 
-quickcheck! {
+properties! {
     fn what_is_written_is_read(state: State) -> bool {
         let back = |form| {
             let found = read(&write(&state, form), None);

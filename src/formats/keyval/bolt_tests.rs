@@ -3,7 +3,7 @@
 use super::tests::folder;
 use super::*;
 use crate::Tail;
-use quickcheck::quickcheck;
+use highwater_tests::properties;
 
 const PAGE_SIZE: usize = 512;
 
@@ -172,7 +172,7 @@ fn a_bolt_file_of_many_pages() {
     }
 }
 
-quickcheck! {
+properties! {
     fn any_damage_to_the_bolt_file_has_an_answer(damage: Vec<(u16, u8)>) -> bool {
         let mut file = bolt_file();
         for (place, byte) in damage {

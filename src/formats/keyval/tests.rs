@@ -4,7 +4,7 @@ use super::bolt_tests::bolt_file;
 use super::*;
 use crate::trials::{answers_anything, cases, cut_everywhere, examples};
 use crate::{Tail, flips, flips_of};
-use quickcheck::{Arbitrary, Gen, TestResult, quickcheck};
+use highwater_tests::{Arbitrary, Gen, TestResult, properties};
 
 const PAGE: &str = include_str!("../../../docs/formats/keyval.md");
 const FIRST: &str = "wal-0000000000000000.log";
@@ -269,7 +269,7 @@ fn entry_of(index: u64, term: u64, data: &[u8]) -> LogEntry {
     LogEntry { term, index, data: Some(data.into()), kind: 0 }
 }
 
-quickcheck! {
+properties! {
     fn a_node_comes_back(node: Node) -> bool {
         let files = write(&node.to_state(1_700_000_000));
         let found = read(&files);

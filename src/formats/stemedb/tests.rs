@@ -3,7 +3,7 @@
 use super::layout::{HEADER, HEADER_MAX, Scope};
 use super::*;
 use crate::{Codec, Likeness, Tail};
-use quickcheck::quickcheck;
+use highwater_tests::properties;
 use serde_json::json;
 
 const FIRST: &str = "0000000000000000.wal";
@@ -216,7 +216,7 @@ fn what_is_no_journal_is_not_written() {
     assert_eq!(write(&gap, 1 << 20), Err(Misfit::Gap(44, 43)));
 }
 
-quickcheck! {
+properties! {
     fn what_is_written_is_read(first: u32, payloads: Vec<Vec<u8>>, size: u8) -> bool {
         let payloads: Vec<&[u8]> = payloads.iter().map(Vec::as_slice).collect();
         let mut state = state(&payloads);

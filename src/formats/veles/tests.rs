@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{Codec, Likeness, Tail};
-use quickcheck::{TestResult, quickcheck};
+use highwater_tests::{TestResult, properties};
 use serde_json::{Value, json};
 
 /// Id 7 holds `[1,2]`, in each way of writing it.
@@ -219,7 +219,7 @@ fn a_flipped_bit_is_noticed_where_there_is_a_checksum() {
     }
 }
 
-quickcheck! {
+properties! {
     fn what_is_written_is_read(numbers: Vec<(u64, i64)>, texts: Vec<(u64, String)>) -> bool {
         let numbers = numbers.into_iter().map(|(id, n)| (id, json!(n)));
         let texts = texts.into_iter().map(|(id, text)| (id, json!([text])));

@@ -1,8 +1,8 @@
 //! Long histories against a log that is a map: whatever was done, it is found again.
 
 use highwater_raft::{Entry, HardState, LogId, Options, RaftStore};
+use highwater_tests::{Arbitrary, Gen, check};
 use highwater_vfs::{OsFs, Vfs};
-use quickcheck::{Arbitrary, Gen, QuickCheck};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -165,5 +165,5 @@ fn a_history_is_found_again() {
             model.is_found_in(&store);
         }
     }
-    QuickCheck::new().tests(40).quickcheck(lived as fn(Vec<Op>));
+    check(lived as fn(Vec<Op>));
 }

@@ -76,7 +76,7 @@ fn short(seed: u32, bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quickcheck::quickcheck;
+    use highwater_tests::properties;
 
     fn fast(seed: u32, bytes: &[u8]) -> u32 {
         let mut hasher = crc32fast::Hasher::new_with_initial(seed);
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(crc(0, b"123456789"), 0xcbf4_3926, "the check value of the catalogue");
     }
 
-    quickcheck! {
+    properties! {
         fn it_goes_on_where_it_stopped(seed: u32, a: Vec<u8>, b: Vec<u8>) -> bool {
             crc(crc(seed, &a), &b) == fast(seed, &[a, b].concat())
         }

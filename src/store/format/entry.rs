@@ -109,9 +109,9 @@ pub(crate) fn difference(record: &[u8], lsn: Lsn, stored: u32) -> (u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quickcheck::quickcheck;
+    use highwater_tests::properties;
 
-    quickcheck! {
+    properties! {
         fn round_trip(items: Vec<(u64, Option<Vec<u8>>)>, lsn: u64) -> bool {
             let mut out = Vec::new();
             let items: Vec<Entry<'_>> =

@@ -92,7 +92,7 @@ impl FrameHeader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quickcheck::{Arbitrary, Gen, quickcheck};
+    use highwater_tests::{Arbitrary, Gen, properties};
 
     impl Arbitrary for FrameHeader {
         fn arbitrary(g: &mut Gen) -> FrameHeader {
@@ -105,7 +105,7 @@ mod tests {
         }
     }
 
-    quickcheck! {
+    properties! {
         fn round_trip(header: FrameHeader, epoch: u32, at: u32) -> bool {
             let at = u64::from(at);
             FrameHeader::decode(&header.encode(epoch, at), epoch, at) == Some(header)

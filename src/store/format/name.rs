@@ -84,9 +84,9 @@ impl Name {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quickcheck::quickcheck;
+    use highwater_tests::properties;
 
-    quickcheck! {
+    properties! {
         fn round_trip(kind: u8, lsn: u64, epoch: u32) -> bool {
             let kind = [Kind::Segment, Kind::Snapshot, Kind::Temporary][usize::from(kind % 3)];
             let name = Name { kind, lsn: Lsn(lsn % (u64::MAX / 2 - 1) + 1), epoch: epoch.max(1) };

@@ -54,9 +54,9 @@ impl SegmentHeader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quickcheck::quickcheck;
+    use highwater_tests::properties;
 
-    quickcheck! {
+    properties! {
         fn round_trip_and_no_flipped_bit(first: u64, copied: u8, back: u8, epoch: u32) -> bool {
             let first = first.clamp(300, u64::MAX / 2);
             let header = SegmentHeader {

@@ -129,9 +129,9 @@ pub(crate) fn decode_segment(bytes: &[u8; SNAPSHOT_SEGMENT]) -> (Lsn, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quickcheck::quickcheck;
+    use highwater_tests::properties;
 
-    quickcheck! {
+    properties! {
         fn header_round_trip(lsn: u64, epoch: u32, segments: u32, entries: u32, o: u32) -> bool {
             let resume = (o > 0).then_some(Resume { first: Lsn(lsn), epoch: o, offset: o });
             let entries = u64::from(entries);

@@ -176,12 +176,12 @@ impl Value {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use quickcheck::{Arbitrary, Gen, quickcheck};
+    use highwater_tests::{Arbitrary, Gen, inner, properties};
 
     impl Arbitrary for Value {
         fn arbitrary(g: &mut Gen) -> Value {
             let kind = u8::arbitrary(g) % if g.size() > 2 { 8 } else { 6 };
-            let inner = &mut Gen::new(g.size() / 3);
+            let inner = &mut inner(g);
             match kind {
                 0 => Value::Null,
                 1 => Value::Int(i64::arbitrary(g)),
@@ -195,7 +195,7 @@ pub(super) mod tests {
         }
     }
 
-    quickcheck! {
+    properties! {
         fn round_trip(value: Value) -> bool {
             let mut bytes = Vec::new();
             value.encode(&mut bytes);

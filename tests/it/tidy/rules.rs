@@ -57,6 +57,15 @@ pub(super) fn real_disk(source: &Source) -> Vec<String> {
     source.places(&std_module(&source.production_code(), "fs"), why)
 }
 
+/// Generated values are the same in every run: quickcheck by itself begins anew each time.
+pub(super) fn seeded(source: &Source) -> Vec<String> {
+    if source.path == "tests/lib.rs" || !source.path.ends_with(".rs") {
+        return Vec::new();
+    }
+    let found: Vec<usize> = words(&lexer::code(&source.text), "quickcheck").collect();
+    source.places(&found, "names quickcheck, which seeds itself: highwater_tests::properties!")
+}
+
 /// Nothing in `sim` reads a clock, the environment, a global random number, or an order of hashes.
 pub(super) fn determinism(source: &Source) -> Vec<String> {
     if !source.is_under(&["sim/"]) || source.is_under(&["sim/benches/", "sim/examples/"]) {
@@ -242,6 +251,8 @@ mod samples {
             assert!(determinism(&rust("src/cli/a.rs", bad)).is_empty());
         }
         assert!(determinism(&rust("sim/a.rs", "// no HashMap\nInstantly")).is_empty());
+        assert_eq!(seeded(&rust("src/a.rs", "use quickcheck::Gen;")).len(), 1);
+        assert!(seeded(&rust("tests/lib.rs", "use quickcheck::Gen;")).is_empty());
     }
 
     #[test]
