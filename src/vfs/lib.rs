@@ -131,9 +131,9 @@ pub trait File: Send + Sync + Debug {
     fn set_len(&self, len: u64) -> io::Result<()>;
 
     /// Extends the file with zeros to `len` bytes if it is shorter, as
-    /// [`set_len`](File::set_len) does (V6), and tries to have the disk's room for them: a write
-    /// into room that is there changes no length, so that its sync is cheaper. To a disk model it
-    /// is a change of the length.
+    /// [`set_len`](File::set_len) does (V6), and may write them: a write over bytes that were
+    /// written before changes no length and allocates nothing, so that its sync is cheaper. To a
+    /// disk model it is a change of the length.
     ///
     /// # Errors
     /// As [`set_len`](File::set_len); the file may then have grown in part.

@@ -24,7 +24,7 @@
 #![allow(clippy::disallowed_types, reason = "this is the file that everybody else goes through")]
 
 use crate::named::{named, refusal};
-use crate::{File, OpenMode, Vfs, check_path};
+use crate::{File, OpenMode, Vfs, check_path, write_all_at};
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -199,6 +199,9 @@ struct OsFile {
     writable: bool,
 }
 
+/// What room is made of.
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
 impl OsFile {
     fn may_write(&self, call: &'static str) -> io::Result<()> {
         match self.writable {
@@ -233,19 +236,15 @@ impl File for OsFile {
         self.handle.set_len(len).map_err(named("set_len", &self.place))
     }
 
-    #[cfg(target_os = "linux")]
+    /// Written, not only allocated: the first write to a block that is allocated and no more has
+    /// to record that the block is in use now, and each sync waits for that record too.
     fn reserve(&self, len: u64) -> io::Result<()> {
         self.may_write("reserve")?;
-        let size = self.size()?;
-        if size >= len {
-            return Ok(());
+        for at in (self.size()?..len).step_by(ZEROS.len()) {
+            let size = usize::try_from(len - at).map_or(ZEROS.len(), |n| n.min(ZEROS.len()));
+            write_all_at(self, &ZEROS[..size], at)?;
         }
-        let flags = rustix::fs::FallocateFlags::empty();
-        match rustix::fs::fallocate(&self.handle, flags, size, len - size) {
-            // A filesystem that cannot: the length alone is right too.
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => self.set_len(len),
-            done => done.map_err(|e| named("reserve", &self.place)(e.into())),
-        }
+        Ok(())
     }
 
     fn size(&self) -> io::Result<u64> {
