@@ -155,6 +155,7 @@ impl<'w, 'a, S: Subject> Branch<'w, 'a, S> {
 
     /// Too many trails: those of ALICE's schedule and random ones, each counted once.
     fn schedule(mut self, recorder: Option<&Recorder<S::Promise>>) -> Memo {
+        self.worker.tally.sampled += 1;
         let mut seen_trails = BTreeSet::new();
         let mut seen_cuts = BTreeSet::new();
         let (first, _) = self.recover(Choices::pattern(Pattern::KeepAll), None);

@@ -92,6 +92,11 @@ impl Explorer {
         Explorer { settings: settings.fitting(), progress: Arc::default() }
     }
 
+    /// The same as a part of a run that is watched, and that ends it.
+    pub fn within(self, whole: &Progress) -> Explorer {
+        Explorer { progress: Arc::new(whole.part()), ..self }
+    }
+
     /// How far a run is.
     pub fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)

@@ -4,6 +4,7 @@ use crate::count::{Count, plus};
 use crate::promise::Broken;
 use crate::subject::Reach;
 use crate::trail::Trail;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 /// A broken promise and the trail that leads there.
@@ -30,6 +31,8 @@ pub struct Tally {
     pub states_total: Count,
     /// Whether nothing was left out.
     pub exhaustive: bool,
+    /// Nodes that had too many ways, or too many states, and were explored by schedule.
+    pub sampled: u64,
     /// Whether a limit ended the run before its plan did.
     pub out_of_budget: bool,
     /// The most choices one recovery has made.
@@ -57,6 +60,7 @@ impl Tally {
         self.crash_points += other.crash_points;
         self.recoveries += other.recoveries;
         self.memo_hits += other.memo_hits;
+        self.sampled += other.sampled;
         self.states_covered = plus(self.states_covered, other.states_covered);
         self.states_total = plus(self.states_total, other.states_total);
         self.exhaustive &= other.exhaustive;
@@ -89,7 +93,16 @@ pub struct Progress {
     /// Units done.
     pub done: AtomicUsize,
     /// Recoveries so far.
-    pub recoveries: AtomicU64,
+    pub recoveries: Arc<AtomicU64>,
     /// Set from outside to end the run early; its report then says that its budget ended.
-    pub stop: AtomicBool,
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Progress {
+    /// That of a part of the run: it has units of its own, its recoveries count for the whole, and
+    /// it ends with it.
+    pub fn part(&self) -> Progress {
+        let (recoveries, stop) = (Arc::clone(&self.recoveries), Arc::clone(&self.stop));
+        Progress { recoveries, stop, ..Progress::default() }
+    }
 }

@@ -141,7 +141,8 @@ impl<'a> Running<'a> {
                 break;
             }
         }
-        self.schedules.complete = search.complete().filter(|_| self.bad.is_none());
+        let whole = self.bad.is_none() && !self.report.tally.out_of_budget;
+        self.schedules.complete = search.complete().filter(|_| whole);
     }
 
     /// Runs the program under a schedule without a crash, and says what is worth exploring.
@@ -185,11 +186,10 @@ impl<'a> Running<'a> {
                 if nth > first_bad.load(Ordering::Relaxed) {
                     continue;
                 }
-                let (tally, new) = job.explored(&self.known[job.known()]);
+                let (tally, new) = job.explored(&self.known[job.known()], &self.progress);
                 if tally.found.is_some() {
                     first_bad.fetch_min(nth, Ordering::Relaxed);
                 }
-                self.progress.recoveries.fetch_add(tally.recoveries, Ordering::Relaxed);
                 self.progress.done.fetch_add(1, Ordering::Relaxed);
                 done.lock().expect("no worker panics").push((nth, (tally, new)));
             }
@@ -268,12 +268,12 @@ impl Job {
         self.failure.map_or(0, |nth| nth + 1)
     }
 
-    fn explored(&self, known: &BTreeSet<u128>) -> Explored {
+    fn explored(&self, known: &BTreeSet<u128>, whole: &Progress) -> Explored {
         match &self.found {
             Some(found) => (Tally { found: Some(found.clone()), ..none() }, BTreeSet::new()),
             None => {
                 let settings = Settings { threads: 1, ..self.settings.clone() };
-                Explorer::new(settings).run_beyond(&self.subject, known)
+                Explorer::new(settings).within(whole).run_beyond(&self.subject, known)
             }
         }
     }

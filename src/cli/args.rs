@@ -26,7 +26,8 @@ const ABOUT: &str = "\
 Explores every disk that a power cut may leave, and says which promise broke.
 
 Without a command it runs the default exploration: the payload store under the
-posix disk model, eight operations, two crashes.";
+posix disk model, eight operations, two crashes. Every other engine has models
+of its own (list engines).";
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -72,7 +73,7 @@ pub(crate) struct RunArgs {
     /// Engine, or many: museum/*
     #[arg(long, default_value = "payload", value_name = "NAME")]
     pub(crate) engine: String,
-    /// Disk models, or all [default: posix]
+    /// Disk models, or all [default: posix, or its own]
     #[arg(long, value_name = "MODEL", value_delimiter = ',')]
     pub(crate) model: Vec<Models>,
     /// Such as sector=4096,tear=prefix
@@ -98,8 +99,8 @@ pub(crate) struct RunArgs {
     /// Larger disks are sampled
     #[arg(long, default_value_t = 20_000, value_name = "N")]
     pub(crate) node_limit: u64,
-    /// Stop after 10s or 50000 recoveries
-    #[arg(long, default_value = "all", value_name = "BUDGET")]
+    /// Stop each run after 10s or 50000 recoveries
+    #[arg(long, default_value = "all", value_name = "BUDGET", hide_default_value = true)]
     pub(crate) budget: Budget,
     /// fsync (the default), flush-only, none, interval
     #[arg(long, value_name = "MODE", value_parser = setup::durability)]
@@ -136,7 +137,7 @@ pub(crate) struct AuditArgs {
     /// Engine, or many: museum/*
     #[arg(long, default_value = "payload", value_name = "NAME")]
     pub(crate) engine: String,
-    /// Disk models, or all [default: posix]
+    /// Disk models, or all [default: posix, or its own]
     #[arg(long, value_name = "MODEL", value_delimiter = ',')]
     pub(crate) model: Vec<Models>,
     /// Operations to run instead of ours
@@ -172,6 +173,9 @@ pub(crate) struct InspectArgs {
     /// The system, where its files do not say it
     #[arg(long = "as", value_name = "NAME")]
     pub(crate) system: Option<System>,
+    /// Show every byte, however many there are
+    #[arg(long)]
+    pub(crate) bytes: bool,
     /// When to judge expiry [default: the newest time there]
     #[arg(long, value_name = "NS", allow_negative_numbers = true)]
     pub(crate) at: Option<i64>,

@@ -29,11 +29,25 @@ pub(crate) fn import(args: &ImportArgs) -> Done {
         let why = "damaged: nothing imported (--damage quarantine takes what is whole)";
         return Err(Failure::new(VIOLATED, why));
     }
-    let count = new.fill(|disk| view.import(&folder.files, codec.name(), disk))?;
+    let count = new.fill(|disk| {
+        let count = view.import(&folder.files, codec.name(), Arc::clone(&disk))?;
+        match of_store(&*disk).map_err(|e| Failure::usage(e.to_string()))? {
+            Some(_) => Ok(count),
+            // A store that never held anything has no file, and nobody would know it for one.
+            None => Err(nothing(args, codec)),
+        }
+    })?;
     let (name, store) = (codec.name(), view.name());
     let into = args.into.display();
     note(&wrapped("", &format!("{count} imported from {name} into {store}: {into}")));
     Ok(exit::HELD)
+}
+
+fn nothing(args: &ImportArgs, codec: &dyn Codec) -> Failure {
+    let (path, name) = (args.path.display(), codec.name());
+    let why = "holds nothing to import: no store was made (a program that opens an empty folder \
+               begins one there)";
+    Failure::new(NOTHING, format!("{path}: {name} {why}"))
 }
 
 fn system(args: &ImportArgs, folder: &Folder) -> Result<&'static dyn Codec, Failure> {

@@ -50,7 +50,9 @@ fn rows(report: &Report, setup: &str) -> Vec<(&'static str, String)> {
     let (recoveries, seconds) = (thousands(report.recoveries), report.elapsed_s);
     let crashes = report.crashes;
     let s = if crashes == 1 { "" } else { "es" };
-    let mut rows = vec![
+    let why = report.reason.iter().map(|reason| ("why", reason.clone()));
+    let mut rows: Vec<(&str, String)> = why.collect();
+    rows.extend([
         ("workload", format!("{}: {} operations{setup}", report.workload, report.operations)),
         ("crash states", format!("{covered} of {total} covered, {crashes} crash{s} in a run")),
         ("crash points", format!("{} in the first life", thousands(report.crash_points))),
@@ -63,7 +65,7 @@ fn rows(report: &Report, setup: &str) -> Vec<(&'static str, String)> {
                 report.choices_max
             ),
         ),
-    ];
+    ]);
     if let Some(tried) = report.schedules {
         let different = thousands(report.schedules_different.unwrap_or_default());
         let complete = report.preemption_bound.map_or(String::new(), |bound| {

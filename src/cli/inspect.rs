@@ -19,6 +19,20 @@ pub(crate) use system::{Folder, System};
 /// The files of a folder are shown byte by byte if they have at most so many bytes together.
 const DUMPED_MAX: u64 = 16 << 10;
 
+const LARGE: &str = "\
+    The files have more than 16 KiB together: their bytes are not shown here. --bytes shows them, \
+    and so does the name of one of the files; --format json shows the values.";
+
+/// What of a folder is to be shown.
+struct Asked<'a> {
+    /// Only this file.
+    name: Option<&'a str>,
+    /// Every byte, however many there are.
+    all: bool,
+    /// When to judge expiry.
+    at: Option<i64>,
+}
+
 /// A folder, or one file in it, as one system sees it.
 struct Seen {
     /// The fields of the JSON document, but for the dumps.
@@ -51,9 +65,10 @@ pub(crate) fn run(args: &InspectArgs) -> Done {
             candidates => return unrecognised(args, &folder, candidates),
         },
     };
+    let asked = Asked { name, all: args.bytes || name.is_some(), at: args.at };
     let seen = match system {
-        System::Native => native::look(&folder, name, args.at),
-        System::Other(codec) => Ok(foreign::look(&folder, codec, name, args.at)),
+        System::Native => native::look(&folder, &asked),
+        System::Other(codec) => Ok(foreign::look(&folder, codec, &asked)),
     };
     let Some(seen) = seen.map_err(|e| unreadable(&e))? else {
         return unrecognised(args, &folder, &[]);
@@ -67,10 +82,7 @@ fn show(format: Format, seen: Seen) -> Done {
         Format::Human => {
             match dumps {
                 Some(dumps) => dumps.iter().for_each(|(_, dump)| text += &format!("\n{dump}")),
-                None => {
-                    text += "\nThe files are too large to show here: ";
-                    text += "name one to see its bytes.\n";
-                }
+                None => text += &format!("\n{}", wrapped("", LARGE)),
             }
             data(&text)?;
         }

@@ -174,7 +174,7 @@ fn human(all: &[Answered<'_>], models: &[Model]) -> String {
 }
 
 const LEGEND: &str = "
-A allowed, and some disk has it    ~ not every disk was asked
+A allowed, and some disk has it    ~ not every disk was asked (--limit)
 F forbidden, and no disk has it    ! the disk disagrees with the program
 ";
 

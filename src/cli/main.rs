@@ -13,6 +13,7 @@ mod list;
 mod litmus;
 mod out;
 mod progress;
+mod reason;
 mod replay;
 mod report;
 mod run;
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
         Err(Failure::new(exit::BUG, format!("this is a bug in highwater itself:\n{what}")))
     });
     let code = done.unwrap_or_else(|failure| {
-        out::note(&format!("highwater: {}\n", failure.message));
+        out::complain(&failure.message);
         failure.code
     });
     ExitCode::from(code)

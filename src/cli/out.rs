@@ -23,6 +23,22 @@ pub(crate) fn note(text: &str) {
     let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }
 
+/// Why a command ended early. On a terminal in lines of [`WIDTH`]; elsewhere as it is, for what
+/// reads it looks for its words.
+pub(crate) fn complain(message: &str) {
+    note(&complaint(message, io::stderr().is_terminal()));
+}
+
+fn complaint(message: &str, to_a_terminal: bool) -> String {
+    const WHO: &str = "highwater: ";
+    let mut lines = message.lines();
+    let first = lines.next().unwrap_or_default();
+    match to_a_terminal {
+        true => wrapped(WHO, first) + &lines.map(|line| wrapped("", line)).collect::<String>(),
+        false => format!("{WHO}{message}\n"),
+    }
+}
+
 /// Whether people see colours.
 fn colours() -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -97,6 +113,15 @@ mod tests {
         let all = [0u64, 12, 999, 1_000, 123_456, 1_234_567].map(thousands);
         assert_eq!(all, ["0", "12", "999", "1,000", "123,456", "1,234,567"]);
         assert_eq!(thousands(u128::MAX).matches(',').count(), 12);
+    }
+
+    #[test]
+    fn complaints_are_wrapped_where_people_read_them() {
+        let message = format!("{}\nsecond {}", "word ".repeat(30).trim(), "line ".repeat(30));
+        let wrapped = complaint(&message, true);
+        assert!(wrapped.lines().all(|line| line.chars().count() <= WIDTH), "{wrapped}");
+        assert!(wrapped.starts_with("highwater: word") && wrapped.contains("\nsecond line"));
+        assert_eq!(complaint(&message, false), format!("highwater: {message}\n"));
     }
 
     #[test]

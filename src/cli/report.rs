@@ -1,5 +1,6 @@
 //! The report of a run as data.
 
+use crate::reason;
 use highwater_models::{Counterexample, Engine, Job, Outcome};
 use highwater_sim::{Remedy, Rule};
 use serde::Serialize;
@@ -30,6 +31,8 @@ pub(crate) struct Report {
     pub(crate) verdict: String,
     /// Whether every crash state was covered.
     pub(crate) exhaustive: bool,
+    /// Why it is inconclusive, or held and not exhaustive; null otherwise.
+    pub(crate) reason: Option<String>,
     /// Crash points of the first life.
     pub(crate) crash_points: u64,
     /// Recoveries executed and judged, the control's not among them.
@@ -157,6 +160,7 @@ impl Report {
             crashes: settings.crashes,
             verdict: outcome.verdict.to_string(),
             exhaustive: outcome.exhaustive,
+            reason: reason::of(outcome, settings),
             crash_points: tally.crash_points,
             recoveries: outcome.recoveries,
             memo_hits: tally.memo_hits,

@@ -3,7 +3,7 @@
 use crate::args::{Faults, Format, Models, RunArgs};
 use crate::exit::{self, Done, Failure};
 use crate::human;
-use crate::out::{data, json, note, thousands};
+use crate::out::{complain, data, json, note, thousands};
 use crate::progress::Watch;
 use crate::report::Report;
 use crate::summary;
@@ -217,7 +217,7 @@ fn code(args: &RunArgs, engine: &Engine, model: Model, report: &Report, outcome:
     let unreached: Vec<&String> =
         args.require_reach.iter().filter(|name| !report.reached(name)).collect();
     for name in &unreached {
-        note(&format!("highwater: {name} was never reached\n"));
+        complain(&format!("{name} was never reached"));
     }
     let incomplete = args.require_complete && !(verdict == Verdict::Held && report.exhaustive);
     match exit::of(verdict) {

@@ -11,8 +11,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// An error of the disk or of the log: what it says. After a failed write the store is
-    /// poisoned and the operation is *unknown*: open the store again, which decides it.
-    #[error(transparent)]
+    /// poisoned and the operation is *unknown*: open the store again, which decides it. Damage is
+    /// always refused: restore the files from a copy, or let the node join as a new one.
+    #[error("{}", told(.0))]
     Store(#[from] highwater::Error),
     /// The term of a hard state is below the one that was saved. Nothing happened.
     #[error("term {saved} is saved, {asked} would go back")]
@@ -50,6 +51,17 @@ pub enum Error {
         /// The one that was asked for.
         asked: u64,
     },
+}
+
+/// Of damage, without what other views of the log offer.
+fn told(error: &highwater::Error) -> String {
+    match error {
+        highwater::Error::Corrupt(what) => format!(
+            "corrupt: {what}. Restore the files from a copy, or let the node join as a new one: \
+             what it acknowledged may be lost"
+        ),
+        other => other.to_string(),
+    }
 }
 
 /// A call to the disk failed.

@@ -202,14 +202,30 @@ fn a_gap_is_named() {
         let result = PayloadStore::open(disk.vfs(), small());
         assert_eq!((disk.image(), disk.kinds().as_str()), (image, ""), "nothing was changed");
         match result {
-            Err(Error::Corrupt(found)) => format!("{}: {}", found.expected, found.actual),
+            Err(Error::Corrupt(found)) => {
+                format!("{}: {}: {}", found.file, found.expected, found.actual)
+            }
             other => panic!("{other:?}"),
         }
     };
     let snapshot = names(&image, Kind::Snapshot)[0];
-    assert_eq!(without(&segments[2..3]), "LSN 7 (LSN 11 was durable): LSN 10");
-    assert_eq!(without(&[segments[0], snapshot]), "LSN 1 to 3: a log that begins at LSN 4");
-    assert_eq!(without(&[segments[1], snapshot]), "LSN 4 (LSN 11 was durable): LSN 7");
+    let hole = |first: u64, before: Name, after: Name| {
+        let (before, after) = (before.text(), after.text());
+        format!(
+            "{first:016x}-*.log: a segment that begins with LSN {first}, between {before} and \
+             {after} (LSN 11 was durable): no such file"
+        )
+    };
+    assert_eq!(without(&segments[2..3]), hole(7, segments[1], segments[3]));
+    assert_eq!(without(&[segments[1], snapshot]), hole(4, segments[0], segments[2]));
+    assert_eq!(
+        without(&[segments[0], snapshot]),
+        "the log: LSN 1 to 3: a log that begins at LSN 4: a segment before it is missing, or a \
+         snapshot"
+    );
+    // What is gone at the end would be the last file: only statements elsewhere know of it.
+    let end = without(&segments[3..]);
+    assert!(end.starts_with(&segments[2].text()) && end.ends_with("missing, or cut off"), "{end}");
 }
 
 /// A snapshot that cannot be written leaves the store as it was; P12: nor does a disk that is full.

@@ -46,9 +46,11 @@ pub enum Error {
     #[error("an earlier write or sync failed: drop the store and open it again")]
     Poisoned,
     /// Durable bytes are damaged. Nothing was changed. Restore the file from a copy, or look at the
-    /// directory with `highwater inspect`; what is before the damage can be had with
-    /// [`Options::damage`](crate::Options::damage).
-    #[error("corrupt: {0}. Nothing was changed; restore the file from a copy")]
+    /// directory with `highwater inspect`. If it is opening that is refused,
+    /// [`Damage::Quarantine`](crate::Damage::Quarantine) in
+    /// [`Options::damage`](crate::Options::damage) shows what is before the damage, and
+    /// [`Damage::Accept`](crate::Damage::Accept) goes on from there.
+    #[error("corrupt: {0}. Nothing was changed. {advice}", advice = DAMAGED)]
     Corrupt(Corruption),
     /// The operation does not fit. Nothing happened; the store is usable.
     #[error("{what} is {size} bytes, the limit is {limit}")]
@@ -102,6 +104,11 @@ pub enum Error {
     #[error("another process has the store open")]
     Locked,
 }
+
+/// What the caller can do about damage.
+pub(crate) const DAMAGED: &str = "\
+    Restore the file from a copy; if the store does not open, `Damage::Quarantine` in \
+    `Options::damage` shows what is before the damage, and `Damage::Accept` goes on from there";
 
 /// What the caller can do about it, where the disk's own words do not say.
 fn advice(source: &io::Error) -> &'static str {

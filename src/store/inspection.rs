@@ -1,6 +1,6 @@
 //! What an inspection found, and how it reads.
 
-use crate::error::Corruption;
+use crate::error::{Corruption, DAMAGED};
 use crate::format::Lsn;
 use std::fmt;
 
@@ -152,7 +152,9 @@ impl fmt::Display for PlanReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (row, last) = (self.row, self.last);
         match (&self.refused, self.copy_from) {
-            (Some(why), _) => wrapped(f, "plan:", &format!("{row}: refused: {why}"))?,
+            (Some(why), _) => {
+                wrapped(f, "plan:", &format!("{row}: refused: {why}. {DAMAGED}"))?;
+            }
             (None, None) => writeln!(f, "plan: {row}: shows LSN {last}")?,
             (None, Some(from)) => {
                 writeln!(f, "plan: {row}: shows LSN {last}, copies from LSN {from}")?;

@@ -68,8 +68,9 @@ impl PayloadStore {
     /// Opens the store in the root of `vfs`, or begins one there; recovers it if need be.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if durable bytes are damaged: nothing was changed. [`Error::Io`] if the
-    /// disk fails. A torn tail is no error: see [`report`](PayloadStore::report).
+    /// [`Error::Corrupt`] if durable bytes are damaged: nothing was changed, and
+    /// [`Options::damage`] opens the store nevertheless. [`Error::Io`] if the disk fails. A torn
+    /// tail is no error: see [`report`](PayloadStore::report).
     pub fn open(vfs: Arc<dyn Vfs>, options: Options) -> Result<PayloadStore> {
         Ok(PayloadStore { engine: Engine::open(vfs, options)? })
     }

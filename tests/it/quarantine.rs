@@ -3,6 +3,7 @@
 //! the power fails at.
 
 use crate::damage::{Image, disk, image};
+use highwater::inspect::{FileKind, Verdict, inspect};
 use highwater::{
     Damage, Durability, Error, Journal, KvStore, Lsn, Options, PayloadStore, RecoveryReport,
     Result, TestClock, Value,
@@ -254,6 +255,37 @@ fn a_damaged_key_value_store_is_shown_and_accepted() {
 #[test]
 fn a_damaged_journal_is_shown_and_accepted() {
     what_is_shown::<Journal>();
+}
+
+/// QR3: a store of which nothing can be shown is accepted, and is a store of its kind still: to
+/// whoever looks at it, and after a power cut.
+fn known_for_what_it_is<S: Subject>(view: &str) {
+    let (whole, _) = built::<S>();
+    let first = whole.keys().filter(|name| name.ends_with(".log")).min().expect("a segment");
+    let later = whole.iter().filter(|(name, _)| name.ends_with(".log") && *name != first);
+    let late: Image = later.map(|(name, bytes)| (name.clone(), bytes.clone())).collect();
+    let fs = durable(&late);
+    let store: S = open(&fs, Damage::Accept).unwrap();
+    assert_eq!(store.report().lost.as_ref().map(|lost| lost.from), Some(Lsn(1)));
+    assert!(store.state().unwrap().is_empty());
+    drop(store);
+    for left in [fs.clone(), fs.power_cut(Choices::enumerate())] {
+        let found = inspect(&left).unwrap();
+        let segments = found.files.iter().filter(|file| file.kind == FileKind::Segment).count();
+        assert_eq!((found.view, found.verdict, segments), (view, Verdict::Clean, 1), "{found}");
+        let store: S = open(&left, Damage::Refuse).unwrap();
+        assert!(store.state().unwrap().is_empty());
+        store.put(5).unwrap();
+        drop(store);
+        assert_eq!(open::<S>(&left, Damage::Refuse).unwrap().state().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn qr3_a_store_without_anything_left_is_known_for_what_it_is() {
+    known_for_what_it_is::<PayloadStore>("a payload store");
+    known_for_what_it_is::<KvStore>("a key-value store");
+    known_for_what_it_is::<Journal>("a journal");
 }
 
 /// QR2, at every call that an acceptance makes, on every disk that a power cut may leave then.

@@ -1,7 +1,7 @@
 //! Another system's folder: its files, its state, and its bytes explained.
 
 use super::row::{Row, table};
-use super::{DUMPED_MAX, Folder, Seen, shown};
+use super::{Asked, DUMPED_MAX, Folder, Seen, shown};
 use crate::out::wrapped;
 use highwater_formats::{Codec, Examined, FileReport, Files, Line, Tail};
 use serde_json::{Map, Value};
@@ -10,8 +10,7 @@ use serde_json::{Map, Value};
 pub(super) fn look(
     folder: &Folder,
     codec: &dyn Codec,
-    name: Option<&str>,
-    at: Option<i64>,
+    &Asked { name, all, at }: &Asked<'_>,
 ) -> Option<Seen> {
     let examined = codec.examine(&folder.files, at);
     let chosen = |path: &str| name.is_none_or(|name| name == path);
@@ -26,7 +25,7 @@ pub(super) fn look(
     foreign.extend(folder.strange.iter().map(String::as_str));
     let rows: Vec<Row> = ours.iter().map(|file| row(file, &folder.files)).collect();
     let small = rows.iter().map(|row| row.size).sum::<u64>() <= DUMPED_MAX;
-    let dumps = (name.is_some() || small).then(|| dumps(&ours, &examined.dump));
+    let dumps = (all || small).then(|| dumps(&ours, &examined.dump));
     let verdict = ours.iter().map(|file| file.tail).max().unwrap_or_default();
     let mut fields = Map::new();
     fields.insert("system".into(), codec.name().into());

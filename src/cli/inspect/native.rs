@@ -1,6 +1,6 @@
 //! Our own store: what opening it would do, and what it would show.
 
-use super::{DUMPED_MAX, Folder, Seen, raft};
+use super::{Asked, DUMPED_MAX, Folder, Seen, raft};
 use crate::views::state;
 use highwater::Error;
 use highwater::inspect::{FileKind, FileReport, FileTail, Inspection, Verdict, dump};
@@ -8,13 +8,10 @@ use serde_json::{Map, Value, json};
 use std::io;
 
 /// `None` if there is no file of the store, or the one that is named is none.
-pub(super) fn look(
-    folder: &Folder,
-    name: Option<&str>,
-    at: Option<i64>,
-) -> io::Result<Option<Seen>> {
+pub(super) fn look(folder: &Folder, asked: &Asked<'_>) -> io::Result<Option<Seen>> {
+    let &Asked { name, all, at } = asked;
     if folder.is_raft() {
-        return raft::look(folder, name).map_err(io::Error::other);
+        return raft::look(folder, asked).map_err(io::Error::other);
     }
     let found = &folder.native;
     let chosen = |file: &&FileReport| name.is_none_or(|name| name == file.name);
@@ -24,7 +21,7 @@ pub(super) fn look(
     }
     let ours = || files.iter().filter(|file| file.kind != FileKind::Foreign);
     let small = ours().map(|file| file.size).sum::<u64>() <= DUMPED_MAX;
-    let dumps = (name.is_some() || small).then(|| {
+    let dumps = (all || small).then(|| {
         let dumps = ours().map(|file| Ok((file.name.clone(), dump(&*folder.vfs, &file.name)?)));
         dumps.collect::<Result<Vec<_>, Error>>().map_err(io::Error::other)
     });

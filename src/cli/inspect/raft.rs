@@ -2,7 +2,7 @@
 
 use super::native::verdict_of;
 use super::row::{Row, table};
-use super::{DUMPED_MAX, Folder, Seen, shown};
+use super::{Asked, DUMPED_MAX, Folder, Seen, shown};
 use crate::out::wrapped;
 use crate::views::{VIEW_OF_RAFT, state};
 use highwater::inspect::{Verdict, dump};
@@ -12,7 +12,7 @@ use serde_json::{Map, json};
 use std::sync::Arc;
 
 /// `None` if the file that is named is none of the store's.
-pub(super) fn look(folder: &Folder, name: Option<&str>) -> Result<Option<Seen>> {
+pub(super) fn look(folder: &Folder, &Asked { name, all, .. }: &Asked<'_>) -> Result<Option<Seen>> {
     let disk: Arc<dyn Vfs> = folder.vfs.clone();
     let found = inspect(Arc::clone(&disk))?;
     let chosen = |path: &str| name.is_none_or(|name| name == path);
@@ -26,7 +26,7 @@ pub(super) fn look(folder: &Folder, name: Option<&str>) -> Result<Option<Seen>> 
     let foreign: Vec<&str> = foreign.collect();
     let rows: Vec<Row> = ours.iter().map(|file| row(file)).collect();
     let small = rows.iter().map(|row| row.size).sum::<u64>() <= DUMPED_MAX;
-    let dumps = (name.is_some() || small).then(|| dumps(&disk, &ours)).transpose()?;
+    let dumps = (all || small).then(|| dumps(&disk, &ours)).transpose()?;
     let verdict = match name {
         Some(_) => verdict_of(ours.iter().map(|file| file.tail)),
         None => found.verdict,

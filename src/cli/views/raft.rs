@@ -44,9 +44,10 @@ fn log_entry(Entry { id, payload }: Entry) -> LogEntry {
 
 /// An error of the Raft store: those of its own say that the files do not fit.
 fn refused(error: highwater_raft::Error) -> Failure {
+    let message = error.to_string();
     match error {
-        highwater_raft::Error::Store(error) => failed(error),
-        misfit => Failure::usage(misfit.to_string()),
+        highwater_raft::Error::Store(error) => Failure { message, ..failed(error) },
+        _misfit => Failure::usage(message),
     }
 }
 

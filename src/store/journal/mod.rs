@@ -55,8 +55,9 @@ impl Journal {
     /// Opens the journal in the root of `vfs`, or begins one there; recovers it if need be.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if durable bytes are damaged: nothing was changed; [`Error::OtherView`];
-    /// [`Error::Io`]. A torn tail is no error: see [`report`](Journal::report).
+    /// [`Error::Corrupt`] if durable bytes are damaged: nothing was changed, and
+    /// [`Options::damage`] opens the journal nevertheless; [`Error::OtherView`]; [`Error::Io`]. A
+    /// torn tail is no error: see [`report`](Journal::report).
     pub fn open(vfs: Arc<dyn Vfs>, options: Options) -> Result<Journal> {
         Ok(Journal { engine: Arc::new(Engine::open(vfs, options)?), hashed: false })
     }

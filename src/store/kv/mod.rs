@@ -85,8 +85,8 @@ impl KvStore {
     /// Opens the store in the root of `vfs`, or begins one there; recovers it if need be.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if durable bytes are damaged: nothing was changed; [`Error::OtherView`];
-    /// [`Error::Io`].
+    /// [`Error::Corrupt`] if durable bytes are damaged: nothing was changed, and
+    /// [`Options::damage`] opens the store nevertheless; [`Error::OtherView`]; [`Error::Io`].
     pub fn open(vfs: Arc<dyn Vfs>, options: Options, clock: Arc<dyn Clock>) -> Result<KvStore> {
         KvStore::open_with(vfs, options, clock, SHARDS)
     }

@@ -268,6 +268,12 @@ impl Writer {
         self.create(first, first.previous(), self.durable)
     }
 
+    /// Begins the first segment ahead of its first record, durably.
+    pub(crate) fn found(&mut self) -> Result<()> {
+        self.rotate()?;
+        self.force()
+    }
+
     /// Creates the next segment, its name durable before its first byte (L2).
     fn create(&mut self, first: Lsn, copied_through: Lsn, durable: Lsn) -> Result<()> {
         let epoch = self.next_epoch;
@@ -424,8 +430,13 @@ impl Writer {
         let at = self.buffer.len();
         self.buffer.resize(at + FRAME_HEADER, 0);
         self.seal(at, FrameKind::Mark, self.appended);
+        self.force()
+    }
+
+    /// Writes and syncs what makes no LSN durable that was not.
+    fn force(&mut self) -> Result<()> {
         let mut batch = self.take(false);
-        batch.sync = true; // though it makes no LSN durable that was not
+        batch.sync = true;
         let done = batch.write_and_sync();
         self.finish(batch, done)
     }

@@ -78,6 +78,14 @@ pub(crate) struct BadEnd {
     pub(crate) discarded: u64,
 }
 
+impl BadEnd {
+    /// Whether the file is sound, and the one that belongs before it is not there: a frame out of
+    /// its turn stands behind a header.
+    pub(crate) fn is_hole(&self) -> bool {
+        matches!(self.why, Bad::Sequence(_)) && self.offset == 0
+    }
+}
+
 /// Everything that was found.
 #[derive(Debug)]
 pub(crate) struct Found<V> {
@@ -245,7 +253,7 @@ fn walk<V: View>(
         found.facts.statement = found.facts.statement.max(scan.statement);
         // A hole that this segment should have filled was met at the next one already; the place to
         // name is here.
-        let hole = matches!(&found.bad_end, Some(bad) if matches!(bad.why, Bad::Sequence(_)));
+        let hole = found.bad_end.as_ref().is_some_and(BadEnd::is_hole);
         let fills = hole && scan.first == found.facts.end;
         if pieces[i].founded || found.bad_end.is_some() && !fills {
             continue;

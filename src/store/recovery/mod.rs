@@ -128,7 +128,10 @@ pub(crate) fn refuse<V>(found: &Found<V>, plan: &Plan) -> Result<()> {
         Row::R7Gap => {
             let missing =
                 format!("LSN {} to {}", facts.snapshot.next(), facts.log_first.previous());
-            let actual = format!("a log that begins at LSN {}", facts.log_first);
+            let actual = format!(
+                "a log that begins at LSN {}: a segment before it is missing, or a snapshot",
+                facts.log_first
+            );
             Err(match (found.spoiled.first(), &found.bad_end) {
                 (Some(damaged), _) => Error::corrupt(damaged.text(), 0, missing, actual),
                 (None, Some(bad)) if bad.why == Bad::Header => corrupt_at(bad, missing),
@@ -143,13 +146,27 @@ pub(crate) fn refuse<V>(found: &Found<V>, plan: &Plan) -> Result<()> {
                 (_, Some(name)) => Error::corrupt(name.text(), 0, expected, "a damaged snapshot"),
                 (None, None) => {
                     let (file, offset) = found.log_end.clone().unwrap_or(("the log".into(), 0));
-                    Error::corrupt(file, offset, expected, "the end of the log")
+                    let actual = "the end of the log: a segment after it is missing, or cut off";
+                    Error::corrupt(file, offset, expected, actual)
                 }
+                (Some(bad), None) if bad.is_hole() => missing(found, bad, proof),
                 (Some(bad), None) => corrupt_at(bad, expected),
             })
         }
         _ => Ok(()),
     }
+}
+
+/// A segment between two others is not there. Of its name only the beginning is known.
+fn missing<V>(found: &Found<V>, next: &BadEnd, proof: Lsn) -> Error {
+    let first = found.facts.end;
+    let before = match &found.log_end {
+        Some((file, _)) => format!("between {file} and {}", next.file),
+        None => format!("before {}", next.file),
+    };
+    let expected =
+        format!("a segment that begins with LSN {first}, {before} (LSN {proof} was durable)");
+    Error::corrupt(format!("{:016x}-*.log", first.0), 0, expected, "no such file")
 }
 
 fn corrupt_at(bad: &BadEnd, expected: String) -> Error {

@@ -8,6 +8,8 @@
 //! - QR2: whatever a crash leaves of an acceptance, the store is damaged as it was, or shows what
 //!   was accepted. So of two segments that begin at one LSN the earlier one, which the other has
 //!   overridden, is durably gone before the other goes.
+//! - QR3: a store that accepted the loss of everything has a segment, so that it is still known for
+//!   a store, and of which kind.
 
 use super::facts::{Found, gather};
 use super::plan::{Plan, Row, plan};
@@ -50,7 +52,10 @@ pub(crate) fn quarantine<V: View>(
     let mut loss = Loss { damage: corruption, from: plan.last.next(), through, files: Vec::new() };
     if damage == Damage::Accept {
         loss.files = accept(&**vfs, found, &plan)?;
-        let recovered = recover(vfs, sizes)?;
+        let mut recovered = recover(vfs, sizes)?;
+        if plan.last == Lsn(0) {
+            recovered.writer.found()?; // QR3
+        }
         return Ok(with(recovered, loss));
     }
     loss.files.extend(tail(&found, &plan).map(|(name, _)| name));

@@ -22,7 +22,7 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("a name")
 }
 
-fn import(from: &Path, into: &Path, more: &[&str]) -> Ran {
+pub(crate) fn import(from: &Path, into: &Path, more: &[&str]) -> Ran {
     run(&[&["import", text(from), "--into", text(into)], more].concat())
 }
 
@@ -32,7 +32,7 @@ fn export(from: &Path, format: &str, into: &Path) -> Ran {
 
 /// Any payloads that are JSON, any records, any values by key; at least one of each, for a store
 /// that never held anything has no file.
-fn generated(seed: u8) -> [(&'static str, Files); 5] {
+pub(crate) fn generated(seed: u8) -> [(&'static str, Files); 5] {
     let mut g = Gen::from_size_and_seed(2 + usize::from(seed % 40), seed.into());
     let texts = Vec::<(u64, String)>::arbitrary(&mut g).into_iter().chain([(7, "x".into())]);
     let payloads = texts.map(|(id, text)| (id, serde_json::json!([text]).to_string().into()));
@@ -229,6 +229,29 @@ fn a_place_that_is_taken_is_left_alone() {
     assert_eq!(export(Path::new("no/such/folder"), "velesdb", &new).code, 2);
     assert_eq!(export(&taken, "nothing", &new).code, 2);
     assert!(!new.exists());
+}
+
+/// There would be a folder without a file, that nobody takes for a store.
+#[test]
+fn an_import_of_nothing_is_refused() {
+    let empty = [
+        veles::write(&veles::State::default(), Dialect::Current).expect("JSON"),
+        bridge::write(&bridge::State::default(), Form::Log),
+        stemedb::write(&stemedb::State::default(), 1000).expect("a journal"),
+    ];
+    for (files, name) in empty.iter().zip(["velesdb", "data-bridge-kv", "stemedb"]) {
+        let (from, to) = (folder(files), tempfile::tempdir().expect("a folder"));
+        let ran = import(from.path(), &to.path().join("store"), &["--as", name]);
+        assert_eq!(ran.code, 4, "{name}: {}", ran.stderr);
+        assert!(ran.stderr.contains("holds nothing to import"), "{name}: {}", ran.stderr);
+        assert_eq!(fs::read_dir(to.path()).expect("a folder").count(), 0, "nothing is left");
+    }
+    // A node that never had an entry has a term all the same.
+    let from = folder(&keyval::write(&keyval::State::default()));
+    let to = tempfile::tempdir().expect("a folder");
+    let store = to.path().join("store");
+    assert_eq!(import(from.path(), &store, &[]).code, 0);
+    assert_eq!(inspect(&store, &[]).1["view"], "a Raft store");
 }
 
 /// A log with a gap: the files are sound, and no Raft store takes it.

@@ -108,3 +108,31 @@ fn inspection_shows_and_changes_nothing() {
     assert_eq!(run(&["inspect", other.to_str().expect("a name")]).code, 4);
     assert_eq!(run(&["inspect", "no/such/folder"]).code, 2);
 }
+
+/// Above 16 KiB the bytes are asked for, and every file is named nevertheless.
+#[test]
+fn of_a_large_folder_the_bytes_are_shown_to_whoever_asks() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().to_str().expect("a name");
+    let vfs = Arc::new(highwater_vfs::OsFs::open(dir.path()).expect("the folder"));
+    let options = Options { segment_size: 10_000, ..Options::default() };
+    let store = PayloadStore::open(vfs, options).expect("a store");
+    for id in 0..3 {
+        store.store(id, &[7; 8_000]).expect("a put");
+    }
+    store.close().expect("a close");
+    let shown = |more: &[&str]| run(&[&["inspect", path], more].concat()).stdout;
+    let (brief, whole) = (shown(&[]), shown(&["--bytes"]));
+    for text in [&brief, &whole] {
+        assert_eq!(text.matches(".log ").count() - text.matches(".log  of ").count(), 3, "{text}");
+        narrow(text);
+    }
+    assert!(brief.contains("more than 16 KiB") && brief.contains("--bytes"), "{brief}");
+    assert!(brief.contains("--format json"), "{brief}");
+    assert!(!whole.contains("16 KiB") && whole.lines().count() > brief.lines().count(), "{whole}");
+    let (_, brief) = json(&["inspect", path, "--format", "json"]);
+    let (_, whole) = json(&["inspect", path, "--bytes", "--format", "json"]);
+    let dumps = |seen: &Value| seen["dumps"].as_object().expect("by file").len();
+    assert_eq!((dumps(&brief), dumps(&whole)), (0, 3));
+    assert_eq!(brief["bytes"], whole["bytes"]);
+}

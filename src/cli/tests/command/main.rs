@@ -1,6 +1,7 @@
 //! The command as its users see it: exit codes, streams, formats, positions in error messages.
 
 mod convert;
+mod documents;
 mod files;
 mod formats;
 mod litmus;

@@ -1,6 +1,6 @@
 //! `highwater run`: verdicts, budgets and their exit codes.
 
-use super::{json, run};
+use super::{json, narrow, run};
 
 #[test]
 fn a_report_is_one_document_with_all_its_fields() {
@@ -104,8 +104,49 @@ fn a_budget_ends_a_run_early() {
     assert!(report["states_total"].is_null(), "{report:#}");
     assert!(report["states_covered"].is_string(), "{report:#}");
     assert!(began.elapsed().as_secs() < 60, "a budget of 200 ms took {:?}", began.elapsed());
+    let reason = report["reason"].as_str().expect("a sentence");
+    assert!(reason.contains("--budget") && reason.contains("without failures"), "{reason}");
     let ran = run(&[&args[..], &["--require-complete"]].concat());
     assert_eq!(ran.code, 5, "{}", ran.stderr);
+    assert!(ran.stderr.contains(" why            the budget (--budget) ended"), "{}", ran.stderr);
+    narrow(&ran.stderr);
+}
+
+/// Of a run that is held and not exhaustive; one that is has none.
+#[test]
+fn partial_says_why() {
+    let of = |args: &str| {
+        let args: Vec<&str> = args.split(' ').chain(["--format", "json"]).collect();
+        let (code, report) = json(&args);
+        assert_eq!((code, &report["verdict"]), (0, &"held".into()), "{args:?}");
+        (report["exhaustive"] == true, report["reason"].as_str().map(String::from))
+    };
+    assert_eq!(of("run --ops 2 --crashes 1"), (true, None));
+    let (exhaustive, reason) = of("run --ops 3 --crashes 1 --node-limit 1");
+    let reason = reason.expect("a sentence");
+    assert!(!exhaustive && reason.contains("--node-limit 1,"), "{reason}");
+    assert!(reason.contains("without failures, keep-dirty"), "{reason}");
+    // Sectors of many grains: a torn one has more mixes than are tried.
+    let torn = "run --ops 2 --crashes 1 --faults none --device sector=4096,tear=subset";
+    let (exhaustive, reason) = of(torn);
+    assert!(!exhaustive && reason.expect("a sentence").contains("torn sector"));
+    let all = ["run", "--ops", "3", "--crashes", "1", "--node-limit", "1"];
+    let human = run(&all).stderr;
+    assert!(human.starts_with("held, partial: payload under posix\n  why  "), "{human}");
+    narrow(&human);
+}
+
+/// The budget is also looked at while the disks of one schedule are explored.
+#[test]
+fn a_budget_ends_a_schedule_early() {
+    let args = ["run", "--engine", "payload-threads", "--no-control", "--format", "json"];
+    let (_, report) = json(&[&args[..], &["--budget", "100ms"]].concat());
+    assert_eq!(
+        (&report["verdict"], &report["exhaustive"]),
+        (&"inconclusive".into(), &false.into())
+    );
+    assert!(report["preemption_bound"].is_null() && report["states_total"].is_null(), "{report:#}");
+    assert!(report["elapsed_s"].as_f64().expect("seconds") < 20.0, "{report:#}");
 }
 
 #[test]
