@@ -128,14 +128,12 @@ pub(crate) fn refuse<V>(found: &Found<V>, plan: &Plan) -> Result<()> {
         Row::R7Gap => {
             let missing =
                 format!("LSN {} to {}", facts.snapshot.next(), facts.log_first.previous());
-            let actual = format!(
-                "a log that begins at LSN {}: a segment before it is missing, or a snapshot",
-                facts.log_first
-            );
+            let actual = format!("a log that begins at LSN {}", facts.log_first);
+            let gone = || format!("{actual}: a segment before it is missing, or a snapshot");
             Err(match (found.spoiled.first(), &found.bad_end) {
                 (Some(damaged), _) => Error::corrupt(damaged.text(), 0, missing, actual),
                 (None, Some(bad)) if bad.why == Bad::Header => corrupt_at(bad, missing),
-                (None, _) => Error::corrupt("the log", 0, missing, actual),
+                (None, _) => Error::corrupt("the log", 0, missing, gone()),
             })
         }
         Row::R6Corrupt => {
@@ -149,7 +147,7 @@ pub(crate) fn refuse<V>(found: &Found<V>, plan: &Plan) -> Result<()> {
                     let actual = "the end of the log: a segment after it is missing, or cut off";
                     Error::corrupt(file, offset, expected, actual)
                 }
-                (Some(bad), None) if bad.is_hole() => missing(found, bad, proof),
+                (Some(bad), None) if bad.is_hole() => missing(found, bad, expected),
                 (Some(bad), None) => corrupt_at(bad, expected),
             })
         }
@@ -157,16 +155,19 @@ pub(crate) fn refuse<V>(found: &Found<V>, plan: &Plan) -> Result<()> {
     }
 }
 
-/// A segment between two others is not there. Of its name only the beginning is known.
-fn missing<V>(found: &Found<V>, next: &BadEnd, proof: Lsn) -> Error {
-    let first = found.facts.end;
-    let before = match &found.log_end {
-        Some((file, _)) => format!("between {file} and {}", next.file),
-        None => format!("before {}", next.file),
+/// Between two segments something is not there. It is met at the second one; which of the two ways
+/// it went nobody knows.
+fn missing<V>(found: &Found<V>, next: &BadEnd, expected: String) -> Error {
+    let (first, file) = (found.facts.end, &next.file);
+    let Bad::Sequence(lsn) = next.why else { return corrupt_at(next, expected) };
+    let gone = format!("LSN {lsn}: a segment that begins with LSN {first} is missing");
+    let actual = match &found.log_end {
+        Some((before, end)) => {
+            format!("{gone} between {before} and {file}, or the first was cut off at offset {end}")
+        }
+        None => format!("{gone} before {file}"),
     };
-    let expected =
-        format!("a segment that begins with LSN {first}, {before} (LSN {proof} was durable)");
-    Error::corrupt(format!("{:016x}-*.log", first.0), 0, expected, "no such file")
+    Error::corrupt(file.clone(), next.offset, expected, actual)
 }
 
 fn corrupt_at(bad: &BadEnd, expected: String) -> Error {
@@ -203,14 +204,19 @@ pub(crate) fn open_referenced<V: View>(vfs: &dyn Vfs, found: &mut Found<V>) -> R
     Ok(())
 }
 
+/// The slot of the segment that was just begun.
+fn enter<V: View>(writer: &Writer, state: &mut V) -> u32 {
+    let active = writer.active.as_ref().expect("just begun");
+    let slot = state.slot(active.first, active.epoch);
+    let entered = &mut state.slots_mut()[slot as usize];
+    (entered.file, entered.present) = (Some(Arc::clone(&active.file)), true);
+    slot
+}
+
 /// R9.
 fn copy<V: View>(writer: &mut Writer, found: &mut Found<V>, from: Lsn, last: Lsn) -> Result<u64> {
     writer.begin_copies(from, last, from.previous())?; // R9: a segment of this life
-    let active = writer.active.as_ref().expect("just begun");
-    let (first, epoch, file) = (active.first, active.epoch, Arc::clone(&active.file));
-    let slot = found.state.slot(first, epoch);
-    found.state.slots_mut()[slot as usize].file = Some(file);
-    found.state.slots_mut()[slot as usize].present = true;
+    let slot = enter(writer, &mut found.state);
     let mut next = from;
     while next <= last {
         let start = found.milestones.before(next).expect("a frame that was replayed has one");

@@ -14,7 +14,7 @@
 use super::facts::{Found, gather};
 use super::plan::{Plan, Row, plan};
 use super::report::Loss;
-use super::{Recovered, open_referenced, recover, refuse, shown};
+use super::{Recovered, enter, open_referenced, recover, refuse, shown};
 use crate::error::{Error, Result};
 use crate::format::Lsn;
 use crate::format::name::{Kind, Name};
@@ -55,6 +55,7 @@ pub(crate) fn quarantine<V: View>(
         let mut recovered = recover(vfs, sizes)?;
         if plan.last == Lsn(0) {
             recovered.writer.found()?; // QR3
+            enter(&recovered.writer, &mut recovered.state);
         }
         return Ok(with(recovered, loss));
     }
