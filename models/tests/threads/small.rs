@@ -1,7 +1,7 @@
 //! Engines made for one question each.
 
 use highwater_models::threads::{Plan, Program, Report, Scheduled, SharedKv, run};
-use highwater_sim::{Act, Campaign, Rule, Settings, Verdict};
+use highwater_sim::{Act, Campaign, Rule, Settings, Stage, Verdict};
 use highwater_vfs::{OpenMode, Vfs, write_all_at};
 use shuttle::sync::Mutex;
 use shuttle::sync::atomic::{AtomicU64, Ordering};
@@ -150,4 +150,22 @@ fn shuttle_the_same_engine_without_any_of_these_is_held() {
     let held = files::<CORRECT>(Plan::default());
     assert_eq!(held.report.verdict, Verdict::Held, "{:?}", held.report.finding);
     assert!(held.schedules.complete == Some(2) && held.report.exhaustive(), "{held:?}");
+}
+
+/// A budget that ends while the disks of a schedule are explored ends that exploration.
+#[test]
+fn shuttle_a_run_that_is_stopped_ends_within_a_schedule() {
+    let settings = Settings { crashes: 1, ..Settings::default() };
+    let campaign = Campaign { settings, failures: Vec::new(), control: false };
+    let subject = Scheduled::new::<Files<CORRECT>>(two(vec![put(1)], vec![put(2)]));
+    let stop = |stage: Stage| stage.progress.stop.store(true, Ordering::Relaxed);
+    let stopped = run(&campaign, Plan::default(), &subject, &mut { stop });
+    let tried = stopped.schedules;
+    assert!(tried.different > 0 && tried.complete.is_none(), "{tried:?}");
+    assert_eq!(
+        (stopped.report.verdict, stopped.report.tally.recoveries),
+        (Verdict::Inconclusive, 0)
+    );
+    let whole = run(&campaign, Plan::default(), &subject, &mut |_| ());
+    assert!(whole.report.tally.recoveries > 0 && whole.report.exhaustive());
 }
