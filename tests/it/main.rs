@@ -11,5 +11,6 @@ mod golden;
 mod inspect;
 mod model;
 mod quarantine;
+mod room;
 mod syncs;
 mod tidy;
