@@ -304,7 +304,7 @@ fn s4_a_checkpoint_that_poisons_acknowledges_nothing() {
         store.store(1, b"one").unwrap();
         assert_eq!(snapshots(&disk), [1]);
         disk.refuse(kind, ending);
-        let failed = store.store(2, b"two");
+        let failed = store.store(2, &[2; 400]); // more than the first snapshot
         assert!(matches!(failed, Err(Error::Io { .. })), "{kind}: {failed:?}");
         assert!(store.checkpoint_error().is_none(), "the operation itself has told it");
         assert!(matches!(store.store(3, b"x"), Err(Error::Poisoned)), "{kind}");

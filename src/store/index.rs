@@ -179,7 +179,7 @@ impl View for Index {
         (cut.slots.iter().filter(|slot| slot.live > 0).count() as u32, cut.len() as u64)
     }
 
-    fn write(cut: Index, _: &RwLock<Index>, mut stream: Stream) -> Result<()> {
+    fn write(cut: Index, _: &RwLock<Index>, mut stream: Stream) -> Result<u64> {
         let live = |slot: &usize| cut.slots[*slot].live > 0;
         let used: Vec<usize> = (0..cut.slots.len()).filter(live).collect();
         for &slot in &used {

@@ -70,8 +70,10 @@ pub struct Options {
     pub snapshots_kept: usize,
     /// Log growth in bytes after which a snapshot is due; 10 MiB.
     pub checkpoint_bytes: u64,
-    /// Whether a store or delete that makes a snapshot due also writes it. That may fail without
-    /// taking back the operation: see [`checkpoint_error`](crate::PayloadStore::checkpoint_error).
+    /// Whether an operation that makes a snapshot due also writes it, once the log has grown by
+    /// the length of the last one too: so all of them together cost no more than the log. That may
+    /// fail without taking back the operation: see
+    /// [`checkpoint_error`](crate::PayloadStore::checkpoint_error).
     pub auto_checkpoint: bool,
     /// How long an operation waits for each of the two syncs of other callers that it may have to
     /// wait for, before it answers [`Error::TimedOut`](crate::Error::TimedOut); `None`, the

@@ -222,8 +222,18 @@ fn growth_asks_for_a_checkpoint_and_writes_it() {
     disk.calls();
     let snapshots =
         |disk: &TestDisk| disk.calls().iter().filter(|c| c.starts_with("rename")).count();
-    for (id, written) in [(5, 0), (6, 0), (7, 1), (8, 0), (9, 0), (10, 1)] {
+    for (id, written) in [(5, 0), (6, 0), (7, 1)] {
         store.store(id, &[1; 24]).unwrap();
         assert_eq!(snapshots(&disk), written, "{id}");
     }
+    // The next when the log has grown by its length.
+    let (_, newest) = disk.image().into_iter().rfind(|(name, _)| name.ends_with(".snap")).unwrap();
+    let length = newest.len() as u64;
+    assert!(length > 3 * 72, "{length}");
+    let ids = 8..=7 + length.div_ceil(72);
+    for id in ids.clone() {
+        assert_eq!((store.should_create_snapshot(), snapshots(&disk)), (id > 10, 0), "{id}");
+        store.store(id, &[1; 24]).unwrap();
+    }
+    assert_eq!((store.positions().snapshot(), snapshots(&disk)), (Lsn(*ids.end()), 1));
 }

@@ -46,12 +46,13 @@ impl Stream {
         Ok(())
     }
 
-    /// Ends the file with the hash of all that was put.
-    pub(crate) fn finish(mut self) -> Result<()> {
+    /// Ends the file with the hash of all that was put. Returns its length.
+    pub(crate) fn finish(mut self) -> Result<u64> {
         self.hash.update(&self.buffer);
         let digest = std::mem::take(&mut self.hash).finalize();
         self.buffer.extend_from_slice(&digest);
-        self.write()
+        self.write()?;
+        Ok(self.offset)
     }
 }
 
@@ -59,6 +60,8 @@ impl Stream {
 pub(crate) struct Temporary {
     text: String,
     file: Arc<dyn File>,
+    /// Bytes.
+    pub(crate) size: u64,
 }
 
 impl Temporary {
@@ -90,7 +93,7 @@ pub(crate) fn write_temporary<V: View>(
         // them.
         let _ = vfs.remove(Path::new(&text));
     }
-    result.map(|()| Temporary { text, file })
+    result.map(|size| Temporary { text, file, size })
 }
 
 /// Gives the temporary file its final name, durably (N1).

@@ -69,8 +69,8 @@ pub(crate) trait View: Debug + Default + Send + Sync + 'static {
     /// How many segments and entries the snapshot's header announces.
     fn counts(cut: &Self::Cut) -> (u32, u64);
 
-    /// Writes the body of a snapshot. `state` may have changed since the cut.
-    fn write(cut: Self::Cut, state: &RwLock<Self>, stream: Stream) -> Result<()>;
+    /// Writes the body of a snapshot, and ends the file. `state` may have changed since the cut.
+    fn write(cut: Self::Cut, state: &RwLock<Self>, stream: Stream) -> Result<u64>;
 
     /// Reads the body of a snapshot; `None` if it is not one.
     fn load(header: &SnapshotHeader, source: &mut Source<'_>) -> Result<Option<Self>>;

@@ -34,13 +34,13 @@ pub(super) struct Checkpoints {
     newest: Option<Lsn>,
     /// Why the last automatic one failed.
     error: Option<Arc<Error>>,
-    /// The log growth at which the next automatic one is tried.
-    retry_at: u64,
+    /// The log growth before which no automatic one is tried.
+    wait_for: u64,
 }
 
 impl Checkpoints {
     pub(super) fn new(snapshots: Vec<Name>, obsolete: Vec<Name>) -> Checkpoints {
-        Checkpoints { snapshots, obsolete, newest: None, error: None, retry_at: 0 }
+        Checkpoints { snapshots, obsolete, newest: None, error: None, wait_for: 0 }
     }
 }
 
@@ -103,7 +103,9 @@ impl<V: View> Engine<V> {
             let published = published.map_err(|error| log.failed(error));
             log.writer.fail_stop(published)
         })?;
-        (checkpoints.newest, checkpoints.error, checkpoints.retry_at) = (Some(lsn), None, 0);
+        (checkpoints.newest, checkpoints.error) = (Some(lsn), None);
+        // All snapshots together cost no more than the log, however much is alive.
+        checkpoints.wait_for = temporary.size;
         checkpoints.snapshots.insert(0, cut.name);
         self.log.with(|log| {
             log.writer.growth -= cut.growth;
@@ -168,7 +170,7 @@ impl<V: View> Engine<V> {
         }
         let Some(mut checkpoints) = self.checkpoints.try_lock() else { return Ok(()) };
         let growth = self.positions.growth();
-        if growth < self.options.checkpoint_bytes.max(checkpoints.retry_at) {
+        if growth < self.options.checkpoint_bytes.max(checkpoints.wait_for) {
             return Ok(());
         }
         let Err(error) = self.checkpoint(&mut checkpoints) else { return Ok(()) };
@@ -179,7 +181,7 @@ impl<V: View> Engine<V> {
             return Err(error); // S4: P9
         }
         // Not with every operation from now on: each try writes the whole index.
-        checkpoints.retry_at = growth.saturating_add(self.options.checkpoint_bytes);
+        checkpoints.wait_for = growth.saturating_add(self.options.checkpoint_bytes);
         checkpoints.error = Some(Arc::new(error)); // S4: the log and its directory are as they were
         Ok(())
     }

@@ -193,7 +193,7 @@ impl View for Records {
     }
 
     /// The segments with their live counts, the first and the last record, the marks, the cursors.
-    fn write(cut: Records, _: &RwLock<Records>, mut stream: Stream) -> Result<()> {
+    fn write(cut: Records, _: &RwLock<Records>, mut stream: Stream) -> Result<u64> {
         let live = |at: &usize| cut.slots[*at].live > 0;
         let used: Vec<usize> = (0..cut.slots.len()).filter(live).collect();
         let marks: Vec<(u32, &Mark)> = cut

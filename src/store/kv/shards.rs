@@ -232,7 +232,7 @@ impl View for Shards {
     }
 
     /// The newest time, and the shards that are not empty, in any order.
-    fn write(cut: Self::Cut, state: &RwLock<Shards>, mut stream: Stream) -> Result<()> {
+    fn write(cut: Self::Cut, state: &RwLock<Shards>, mut stream: Stream) -> Result<u64> {
         let shards = {
             let mut saving = cut.lock();
             stream.put(&saving.latest.to_le_bytes())?;
