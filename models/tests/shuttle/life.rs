@@ -4,10 +4,11 @@
 use crate::disk::{Race, Slow};
 use highwater_models::history::{Answer, Crash, History, Verdict, What, search, witness};
 use highwater_shuttle::{Ack, Durability, Error, Lsn, Options, PayloadStore};
-use highwater_sim::{Choices, Effect, Level, Map, Model, Pattern, SimFs};
-use shuttle::sync::atomic::{AtomicU64 as Point, Ordering};
+use highwater_sim::{Choices, Effect, FaultFs, Level, Map, Model, Pattern, Rng, SimFs};
+use shuttle::sync::atomic::AtomicU64 as Point;
 use shuttle::thread::spawn;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +33,9 @@ pub(crate) struct Program {
     pub(crate) size: u64,
     pub(crate) reserve: u64,
     pub(crate) threads: &'static [&'static [Act]],
-    /// What the disk does wrong.
+    /// Which call of the disk fails, and how.
+    pub(crate) fault: Option<&'static str>,
+    /// What the disk does wrong without saying so.
     pub(crate) race: Option<Race>,
 }
 
@@ -44,12 +47,15 @@ pub(crate) struct Seen {
     /// Cuts that leave one state if all that is pending is lost, and another if it is kept.
     pub(crate) open: AtomicU64,
     pub(crate) refused: AtomicU64,
+    /// Callers who were told that the disk has failed, and schedules in which two of them were.
+    pub(crate) failed: AtomicU64,
+    pub(crate) failed_together: AtomicU64,
     /// Verdicts that neither checker would give.
     pub(crate) unknown: AtomicU64,
 }
 
 fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    counter.fetch_add(1, SeqCst);
 }
 
 type Shared = Arc<Mutex<History>>;
@@ -57,11 +63,22 @@ type Shared = Arc<Mutex<History>>;
 /// Everything that all threads of one life share.
 #[derive(Clone)]
 struct Life {
+    program: Program,
     store: Arc<PayloadStore>,
     disk: SimFs,
+    faults: FaultFs,
+    /// Somebody was told that the disk has failed.
+    told: Arc<AtomicBool>,
     history: Shared,
     seen: Arc<Seen>,
     level: Level,
+}
+
+/// A call that somebody has begun.
+struct Begun {
+    nth: usize,
+    /// Somebody had been told before that the disk has failed.
+    told: bool,
 }
 
 fn value(thread: u32, nth: usize, large: bool) -> Vec<u8> {
@@ -101,29 +118,43 @@ impl Life {
         self.history.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// The power is cut at this moment, everything pending lost: P1, P2, P10.
-    fn cut(&self, program: &Program, pattern: Pattern, when: &str) -> Map {
+    /// The power is cut at this moment: P1, P2, P10.
+    fn cut(&self, pattern: Pattern, when: &str) -> Map {
         let history = self.history().clone();
-        let recovered = recover(self.disk.power_cut(Choices::pattern(pattern)), program);
+        let recovered = recover(self.disk.power_cut(Choices::pattern(pattern)), &self.program);
         judge(&history, &recovered, Crash::Power, &self.seen, when);
         recovered
     }
 
-    fn begin(&self, thread: u32, changes: Vec<(u64, Option<Vec<u8>>)>, level: Level) -> usize {
-        let what = What::Change(Effect::new(format!("{changes:.0?}"), changes));
-        self.history().begin(thread, what, level)
+    fn begin(&self, thread: u32, what: What, level: Level) -> Begun {
+        Begun { nth: self.history().begin(thread, what, level), told: self.told.load(SeqCst) }
     }
 
-    fn end(&self, nth: usize, done: Result<(Level, Option<Lsn>), Error>) {
+    fn end(&self, begun: Begun, answer: Answer, lsn: Option<Lsn>) {
+        self.history().end(begun.nth, answer, lsn.map(|lsn| lsn.0));
+    }
+
+    /// A call that writes has ended.
+    fn wrote(&self, begun: Begun, done: Result<(Level, Option<Lsn>), Error>) {
+        let fails = !self.faults.fired().is_empty();
         let (answer, lsn) = match done {
-            Ok((level, lsn)) => (Answer::Done(level), lsn.map(|lsn| lsn.0)),
-            Err(Error::Closed) => {
-                count(&self.seen.refused);
-                (Answer::Refused, None)
-            }
+            Ok(_) if begun.told => panic!("L5: the disk had failed, and a caller was told so"),
+            Ok((level, lsn)) => (Answer::Done(level), lsn),
+            Err(Error::Closed) => (Answer::Refused, None),
+            Err(Error::Poisoned) if fails => (Answer::Refused, None),
+            Err(Error::Io { .. }) if fails => (Answer::Failed, None),
             Err(error) => panic!("the disk works, the store does not: {error}"),
         };
-        self.history().end(nth, answer, lsn);
+        match answer {
+            Answer::Refused => count(&self.seen.refused),
+            Answer::Failed => count(&self.seen.failed),
+            _ => {}
+        }
+        self.told.fetch_or(fails && !matches!(answer, Answer::Done(_)), SeqCst);
+        self.end(begun, answer, lsn);
+        if self.program.fault.is_some() {
+            self.cut(Pattern::DropAll, "P1: after an answer");
+        }
     }
 
     fn change(
@@ -133,25 +164,27 @@ impl Life {
         changes: Vec<(u64, Option<Vec<u8>>)>,
         call: impl FnOnce(&PayloadStore) -> Result<Ack, Error>,
     ) {
-        let nth = self.begin(thread, changes, level);
-        self.end(nth, call(&self.store).map(|ack| (level, Some(ack.lsn))));
+        let what = What::Change(Effect::new(format!("{changes:.0?}"), changes));
+        let begun = self.begin(thread, what, level);
+        self.wrote(begun, call(&self.store).map(|ack| (level, Some(ack.lsn))));
     }
 
     fn sync(&self, thread: u32, call: impl FnOnce(&PayloadStore) -> Result<(), Error>) {
-        let nth = self.begin(thread, Vec::new(), Level::Durable);
-        self.end(nth, call(&self.store).map(|()| (Level::Durable, None)));
+        let what = What::Change(Effect::new("sync".into(), Vec::new()));
+        let begun = self.begin(thread, what, Level::Durable);
+        self.wrote(begun, call(&self.store).map(|()| (Level::Durable, None)));
     }
 
     /// Whether it is there.
     fn get(&self, thread: u32, id: u64) -> bool {
-        let nth = self.history().begin(thread, What::Read(id), self.level);
+        let begun = self.begin(thread, What::Read(id), self.level);
         let saw = self.store.retrieve(id).expect("S2, L6: what is visible can be read");
         let some = saw.is_some();
-        self.history().end(nth, Answer::Saw(saw), None);
+        self.end(begun, Answer::Saw(saw), None);
         some
     }
 
-    fn act(&self, program: &Program, thread: u32, nth: usize, act: Act) {
+    fn act(&self, thread: u32, nth: usize, act: Act) {
         let (bytes, level) = (value(thread, nth, matches!(act, Act::PutLarge(_))), self.level);
         let set = |id| (id, Some(bytes.clone()));
         match act {
@@ -165,15 +198,15 @@ impl Life {
                 store.store_batch_deferred(&[(id, &bytes)])
             }),
             Act::Delete(id) => {
-                let nth = self.history().begin(thread, What::Delete(id), level);
+                let begun = self.begin(thread, What::Delete(id), level);
                 match self.store.delete(id) {
-                    Ok(None) => self.history().end(nth, Answer::Absent, None),
-                    done => self.end(nth, done.map(|ack| (level, ack.map(|ack| ack.lsn)))),
+                    Ok(None) => self.end(begun, Answer::Absent, None),
+                    done => self.wrote(begun, done.map(|ack| (level, ack.map(|ack| ack.lsn)))),
                 }
             }
             Act::Get(id) => {
-                if self.get(thread, id) && program.mode == Durability::Fsync {
-                    self.cut(program, Pattern::DropAll, "S1, P10: after a reader");
+                if self.get(thread, id) && self.program.mode == Durability::Fsync {
+                    self.cut(Pattern::DropAll, "S1, P10: after a reader");
                 }
             }
             Act::Flush => self.sync(thread, |store| store.flush().map(drop)),
@@ -185,7 +218,8 @@ impl Life {
 
 /// Within a schedule.
 pub(crate) fn live(program: &Program, seen: &Arc<Seen>) {
-    let disk = SimFs::new(Model::Posix);
+    // What a failed sync leaves is drawn; nothing else of a disk is, until it is cut.
+    let disk = SimFs::new(Model::Posix).power_cut(Choices::sample(Rng::new(1)));
     let options = Options {
         durability: program.mode,
         segment_size: program.size,
@@ -193,23 +227,25 @@ pub(crate) fn live(program: &Program, seen: &Arc<Seen>) {
         auto_checkpoint: false,
         ..Options::default()
     };
-    let slow = Slow::new(Arc::new(disk.clone()), program.race);
-    let store = PayloadStore::open(Arc::new(slow), options).expect("an empty disk");
+    let fault = program.fault.map(|fault| fault.parse().expect("a fault"));
+    let faults = FaultFs::on_sim(&disk, fault.unwrap_or_default());
+    let slow = Slow::new(Arc::new(faults.clone()), program.race);
+    let store = Arc::new(PayloadStore::open(Arc::new(slow), options).expect("an empty disk"));
     let level = match program.mode {
         Durability::Fsync => Level::Durable,
         Durability::FlushOnly => Level::Flushed,
         Durability::None | Durability::Interval(_) => Level::Buffered,
     };
-    let (store, history) = (Arc::new(store), Arc::default());
-    let life = Life { store, disk, history, seen: Arc::clone(seen), level };
-    life.act(program, 0, 0, Act::Put(1));
+    let (told, history, seen) = (Arc::default(), Arc::default(), Arc::clone(seen));
+    let life = Life { program: *program, store, disk, faults, told, history, seen, level };
+    life.act(0, 0, Act::Put(1));
     let threads: Vec<_> = (1..)
         .zip(program.threads)
         .map(|(thread, acts)| {
-            let (life, program) = (life.clone(), *program);
+            let life = life.clone();
             spawn(move || {
                 for (nth, act) in acts.iter().enumerate() {
-                    life.act(&program, thread, nth, *act);
+                    life.act(thread, nth, *act);
                 }
             })
         })
@@ -217,38 +253,61 @@ pub(crate) fn live(program: &Program, seen: &Arc<Seen>) {
     let point = Point::new(0);
     for points in [8, 16] {
         for _ in 0..points {
-            point.load(Ordering::SeqCst);
+            point.load(SeqCst);
         }
-        let lost = life.cut(program, Pattern::DropAll, "P1, P2: all lost at a moment");
-        let kept = life.cut(program, Pattern::KeepAll, "P1, P2: all kept at a moment");
+        let lost = life.cut(Pattern::DropAll, "P1, P2: all lost at a moment");
+        let kept = life.cut(Pattern::KeepAll, "P1, P2: all kept at a moment");
         if lost != kept {
             count(&life.seen.open);
         }
         life.store.check_invariants();
     }
     threads.into_iter().for_each(|thread| thread.join().expect("it did not panic"));
-    end(life, program);
+    end(life);
 }
 
 /// Everything is quiet: closed and opened again, all of it is there, and nothing else.
-fn end(life: Life, program: &Program) {
+fn end(life: Life) {
     for id in 1..=3 {
         life.get(0, id);
     }
-    let Life { store, disk, history, seen, .. } = life;
-    store.check_invariants();
-    let positions = store.positions();
-    let closed = store.close();
-    assert!(matches!(closed, Ok(()) | Err(Error::Closed)), "{closed:?}");
-    let last = positions.appended();
-    assert_eq!(positions.durable(), last, "A1: all of a closed log is durable");
+    life.store.check_invariants();
+    let positions = life.store.positions();
+    let closed = life.store.close();
+    let crash = match life.faults.fired().is_empty() {
+        true => {
+            assert!(matches!(closed, Ok(()) | Err(Error::Closed)), "{closed:?}");
+            let last = positions.appended();
+            assert_eq!(positions.durable(), last, "A1: all of a closed log is durable");
+            Crash::None
+        }
+        false => {
+            poisoned(&life, closed);
+            Crash::Kill
+        }
+    };
+    let Life { program, store, disk, history, seen, .. } = life;
     drop(store);
     let history = std::mem::take(&mut *history.lock().unwrap());
-    let recovered = recover(disk.kill(), program);
-    judge(&history, &recovered, Crash::None, &seen, "S5: after a shutdown");
+    let recovered = recover(disk.kill(), &program);
+    judge(&history, &recovered, crash, &seen, "S5: after a shutdown");
     count(&seen.schedules);
     let logs = highwater_vfs::Vfs::list(&disk, "".as_ref()).expect("a directory");
     if logs.iter().filter(|name| name.ends_with(".log")).count() > 1 {
         count(&seen.rotated);
+    }
+}
+
+/// L5: after a failed write or sync everybody is refused, and what was acknowledged is there.
+fn poisoned(life: &Life, closed: Result<(), Error>) {
+    assert!(matches!(closed, Err(Error::Poisoned)), "L5: {closed:?}");
+    let refused = life.store.store(9, b"x");
+    assert!(matches!(refused, Err(Error::Poisoned)), "L5: {refused:?}");
+    life.cut(Pattern::DropAll, "P1, P2: the disk has failed, all lost");
+    life.cut(Pattern::KeepAll, "P1, P2: the disk has failed, all kept");
+    let history = life.history();
+    let failed = history.calls.iter().filter(|call| matches!(call.answer, Answer::Failed));
+    if failed.count() > 1 {
+        count(&life.seen.failed_together);
     }
 }

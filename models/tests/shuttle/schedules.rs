@@ -1,9 +1,13 @@
-//! Schedules in batches, each from a seed of its own: the name of a batch is enough to see a
-//! failure again.
+//! Schedules in batches. What breaks names the one schedule that broke it, by a token that shows it
+//! again: the program's name, and every step.
 
 use crate::life::{Program, Seen, live};
-use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler};
-use shuttle::{Config, Runner};
+use crate::programs::{Counts, VIEWS, life_of};
+use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, ReplayScheduler, Scheduler};
+use shuttle::{Config, FailurePersistence, Runner};
+use shuttle_engine::runtime::execution::CurrentSchedule;
+use shuttle_engine::scheduler::serialization::serialize_schedule;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,54 +26,102 @@ pub(crate) enum Chosen {
 /// Schedules in a batch.
 pub(crate) const BATCH: usize = 250;
 
-/// What a batch ends with: how many schedules there were, or what broke.
-pub(crate) fn batch(
-    program: Program,
-    chosen: Chosen,
-    seed: u64,
-    schedules: usize,
-    seen: &Arc<Seen>,
-) -> Result<usize, String> {
+/// What broke, and under which schedule.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) why: String,
+    pub(crate) token: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure { why, token } = self;
+        writeln!(f, "{why}\nThis schedule again:")?;
+        writeln!(f, "HIGHWATER_SCHEDULE='{token}' \\")?;
+        write!(f, "    cargo test -p highwater-models --test shuttle shuttle_again")
+    }
+}
+
+/// Runs `life` under all schedules of a scheduler: how many there were, or what broke.
+fn run<S: Scheduler + 'static>(
+    name: &str,
+    scheduler: S,
+    life: impl Fn() + Send + Sync + 'static,
+) -> Result<usize, Failure> {
     let mut config = Config::new();
     // The recovery of a cut disk runs on the stack of the thread that cut it.
     config.stack_size = 0x40000;
     config.silence_warnings = true;
-    let seen = Arc::clone(seen);
-    let life = move || live(&program, &seen);
-    let run = || match chosen {
-        Chosen::Random => {
-            Runner::new(RandomScheduler::new_from_seed(seed, schedules), config).run(life)
-        }
-        Chosen::Pct => {
-            Runner::new(PctScheduler::new_from_seed(seed, 3, schedules), config).run(life)
-        }
-        Chosen::InOrder => Runner::new(DfsScheduler::new(Some(schedules), false), config).run(life),
-    };
+    config.failure_persistence = FailurePersistence::None; // the token has it
+    let run = || Runner::new(scheduler, config).run(life);
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
-        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).into())).unwrap_or_default()
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).into()));
+        let steps = serialize_schedule(&CurrentSchedule::get_schedule());
+        let steps: String = steps.split_whitespace().collect();
+        Failure { why: text.unwrap_or_default(), token: format!("{name}.{steps}") }
     })
 }
 
-/// At least so many schedules, ten times as many in a full run, and none that breaks anything.
-pub(crate) fn hold(program: Program, random: usize, pct: usize, in_order: usize) -> Arc<Seen> {
+/// A number of schedules from a seed.
+pub(crate) fn batch(
+    name: &str,
+    chosen: Chosen,
+    seed: u64,
+    schedules: usize,
+    life: impl Fn() + Send + Sync + 'static,
+) -> Result<usize, Failure> {
+    match chosen {
+        Chosen::Random => run(name, RandomScheduler::new_from_seed(seed, schedules), life),
+        Chosen::Pct => run(name, PctScheduler::new_from_seed(seed, 3, schedules), life),
+        Chosen::InOrder => run(name, DfsScheduler::new(Some(schedules), false), life),
+    }
+}
+
+/// The schedule of a token again.
+pub(crate) fn again(token: &str) -> Result<usize, Failure> {
+    let named = token.split_once('.').and_then(|(name, steps)| Some((life_of(name)?, name, steps)));
+    let Some((life, name, steps)) = named else { panic!("no token of a program: {token:?}") };
+    run(name, ReplayScheduler::new_from_encoded(steps), life)
+}
+
+/// So many schedules, ten times as many in a full run, and none that breaks anything.
+pub(crate) fn all(
+    name: &str,
+    [random, pct, in_order]: [usize; 3],
+    life: impl Fn() + Send + Sync + Clone + 'static,
+) -> usize {
+    assert!(life_of(name).is_some(), "a token of {name} could not be shown again");
     let full = std::env::var("HIGHWATER_BOUNDS").is_ok_and(|bounds| bounds == "full");
-    let [random, pct, in_order] = [random, pct, in_order].map(|n| if full { 10 * n } else { n });
-    let (seen, mut total) = (Arc::new(Seen::default()), 0);
-    for (chosen, schedules) in [(Chosen::Random, random), (Chosen::Pct, pct)] {
-        for seed in 0..schedules.div_ceil(BATCH) as u64 {
-            let done = batch(program, chosen, seed, BATCH, &seen);
-            let token = format!("{} {chosen:?} seed {seed}", program.name);
-            total += done.unwrap_or_else(|why| panic!("{token}: {why}"));
+    let all = [(Chosen::Random, random), (Chosen::Pct, pct), (Chosen::InOrder, in_order)];
+    let mut total = 0;
+    for (chosen, schedules) in all {
+        let schedules = if full { 10 * schedules } else { schedules };
+        let size = if chosen == Chosen::InOrder { schedules.max(1) } else { BATCH };
+        for seed in 0..schedules.div_ceil(size) as u64 {
+            let done = batch(name, chosen, seed, size, life.clone());
+            total += done.unwrap_or_else(|failure| panic!("{name}: {failure}"));
         }
     }
-    if in_order > 0 {
-        let done = batch(program, Chosen::InOrder, 0, in_order, &seen);
-        total += done.unwrap_or_else(|why| panic!("{} in order: {why}", program.name));
-    }
+    total
+}
+
+/// A program of a view or of the service under schedules of both kinds; what it counted.
+pub(crate) fn hold_view(name: &'static str) -> [u64; 3] {
+    let (_, life) = VIEWS.iter().find(|(view, _)| *view == name).expect("it is in the table");
+    let counts = Arc::new(Counts::default());
+    let seen = Arc::clone(&counts);
+    all(name, [3_000, 3_000, 0], move || life(&seen));
+    counts.each_ref().map(|count| count.load(Ordering::Relaxed))
+}
+
+/// A program of the payload store under so many schedules.
+pub(crate) fn hold(program: Program, random: usize, pct: usize, in_order: usize) -> Arc<Seen> {
+    let seen = Arc::new(Seen::default());
+    let life = Arc::clone(&seen);
+    let total = all(program.name, [random, pct, in_order], move || live(&program, &life));
     let counted = seen.schedules.load(Ordering::Relaxed);
     assert_eq!(counted, total as u64, "schedules that ended");
-    assert!(total >= random + pct + in_order, "{total} schedules");
     println!("{}: {seen:?}", program.name);
     seen
 }

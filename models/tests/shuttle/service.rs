@@ -2,12 +2,13 @@
 //! scheduler. Its thread goes on when somebody calls it, and finds then that time has passed.
 
 use crate::disk::Slow;
-use crate::views::{found_after_power_loss, options, run};
+use crate::programs::Counts;
+use crate::views::{found_after_power_loss, options};
 use highwater_shuttle::{Clock, Durability, Error, KvStore, Options, Value};
 use highwater_shuttle_service::{Failure, Service, Settings};
 use highwater_sim::{Model, SimFs};
 use shuttle::thread::{JoinHandle, spawn};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Operations that callers try, each a key of its own.
@@ -72,58 +73,43 @@ fn served(durability: Durability) -> (SimFs, Arc<KvStore>, Service) {
 }
 
 /// The service is stopped while callers do not wait for the disk: what was acknowledged before is
-/// durable after, and the rest when the store is closed.
-#[test]
-fn shuttle_the_last_sync_of_the_service() {
-    let early = Arc::new(AtomicU64::new(0));
-    let seen = Arc::clone(&early);
-    run(move || {
-        let (disk, store, service) = served(Durability::None);
-        let answers = Answers::default();
-        let callers = callers(&store, &answers);
-        service.snapshot().expect("it works");
-        let before = acknowledged(&answers);
-        service.stop().expect("it works");
-        is_there(&disk, false, &before);
-        seen.fetch_add(u64::from(!before.is_empty()), Ordering::Relaxed);
-        store.close().expect("it works");
-        callers.into_iter().for_each(|caller| caller.join().expect("it ends"));
-        is_there(&disk, true, &acknowledged(&answers));
-    });
-    assert!(early.load(Ordering::Relaxed) > 0, "acknowledged before the service was stopped");
+/// durable after, and the rest when the store is closed. Counts acknowledged before the stop.
+pub(crate) fn last_sync(counts: &Counts) {
+    let (disk, store, service) = served(Durability::None);
+    let answers = Answers::default();
+    let callers = callers(&store, &answers);
+    service.snapshot().expect("it works");
+    let before = acknowledged(&answers);
+    service.stop().expect("it works");
+    is_there(&disk, false, &before);
+    counts[0].fetch_add(u64::from(!before.is_empty()), Ordering::Relaxed);
+    store.close().expect("it works");
+    callers.into_iter().for_each(|caller| caller.join().expect("it ends"));
+    is_there(&disk, true, &acknowledged(&answers));
 }
 
 /// Q5: the store is closed under the service while callers wait in the queue, and one of them for a
-/// snapshot: everybody is answered, and what was acknowledged is durable.
-#[test]
-fn shuttle_q5_the_store_is_closed_under_the_service() {
-    let counts: [Arc<AtomicU64>; 3] = Default::default();
-    let seen = counts.clone();
-    run(move || {
-        let (disk, store, service) = served(Durability::Fsync);
-        let answers = Answers::default();
-        let callers = callers(&store, &answers);
-        let closer = {
-            let store = Arc::clone(&store);
-            spawn(move || store.close().expect("it works"))
-        };
-        let written = service.snapshot();
-        is_there(&disk, false, &acknowledged(&answers));
-        let stopped = service.stop();
-        callers.into_iter().for_each(|caller| caller.join().expect("it ends"));
-        closer.join().expect("it ends");
-        is_there(&disk, true, &acknowledged(&answers));
-        let refused = answers.lock().expect("nobody panics with it").1;
-        let closed =
-            |why: &Failure| matches!(why, Failure::Store(why) if matches!(**why, Error::Closed));
-        let whys = [refused > 0, written.is_err(), stopped.as_ref().is_err_and(closed)];
-        for (count, why) in seen.iter().zip(whys) {
-            count.fetch_add(u64::from(why), Ordering::Relaxed);
-        }
-    });
-    let counts = counts.map(|count| count.load(Ordering::Relaxed));
-    assert!(
-        counts.iter().all(|count| *count > 0),
-        "never refused, in one of three ways: {counts:?}"
-    );
+/// snapshot: everybody is answered, and what was acknowledged is durable. Counts those that were
+/// refused, in three ways.
+pub(crate) fn closed(counts: &Counts) {
+    let (disk, store, service) = served(Durability::Fsync);
+    let answers = Answers::default();
+    let callers = callers(&store, &answers);
+    let closer = {
+        let store = Arc::clone(&store);
+        spawn(move || store.close().expect("it works"))
+    };
+    let written = service.snapshot();
+    is_there(&disk, false, &acknowledged(&answers));
+    let stopped = service.stop();
+    callers.into_iter().for_each(|caller| caller.join().expect("it ends"));
+    closer.join().expect("it ends");
+    is_there(&disk, true, &acknowledged(&answers));
+    let refused = answers.lock().expect("nobody panics with it").1;
+    let closed =
+        |why: &Failure| matches!(why, Failure::Store(why) if matches!(**why, Error::Closed));
+    let whys = [refused > 0, written.is_err(), stopped.as_ref().is_err_and(closed)];
+    for (count, why) in counts.iter().zip(whys) {
+        count.fetch_add(u64::from(why), Ordering::Relaxed);
+    }
 }
