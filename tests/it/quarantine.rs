@@ -1,17 +1,18 @@
 //! A damaged store that is opened nevertheless: it shows the state right before the damage, says
-//! what it does not show, and loses no byte of it; and when it is accepted, whatever moment of that
-//! the power fails at.
+//! what it does not show, and loses no byte of it.
+
+mod acceptance;
 
 use crate::damage::{Image, disk, image};
+use acceptance::durable;
 use highwater::inspect::{FileKind, Verdict, inspect};
 use highwater::{
     Damage, Durability, Error, Journal, KvStore, Lsn, Options, PayloadStore, RecoveryReport,
     Result, TestClock, Value,
 };
-use highwater_sim::{CallKind, Choices, Fault, FaultEffect, FaultFs, Model, SimFs};
-use highwater_vfs::{OpenMode, Vfs};
+use highwater_sim::{Choices, Model, SimFs};
+use highwater_vfs::Vfs;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 /// What a store shows, by key or position.
@@ -136,16 +137,6 @@ fn built<S: Subject>() -> (Image, Vec<State>) {
     (image(&fs), history)
 }
 
-/// The same disk, durable.
-fn durable(image: &Image) -> SimFs {
-    let fs = disk(image);
-    for name in image.keys() {
-        fs.open(Path::new(name), OpenMode::Write).unwrap().sync().unwrap();
-    }
-    fs.sync_dir(Path::new("")).unwrap();
-    fs
-}
-
 fn corrupt<T>(result: &Result<T>) -> bool {
     matches!(result, Err(Error::Corrupt(_)))
 }
@@ -223,6 +214,8 @@ fn what_is_shown<S: Subject>() {
         let told = store.report().lost.clone().expect("it was refused");
         assert_eq!(&store.state().unwrap(), right);
         assert_eq!((told.from, told.through), (lost.from, lost.through));
+        let is_aside = |file: &String| told.files.iter().any(|kept| kept.starts_with(&**file));
+        assert!(lost.files.iter().all(is_aside), "QR1: {lost:?} {told:?}");
         nothing_is_gone(image, &crate::damage::image(&fs), &told.files);
         assert!(told.files.iter().all(|file| file.ends_with(".quarantined")), "{told:?}");
         store.put(7).unwrap();
@@ -286,68 +279,4 @@ fn qr3_a_store_without_anything_left_is_known_for_what_it_is() {
     known_for_what_it_is::<PayloadStore>("a payload store");
     known_for_what_it_is::<KvStore>("a key-value store");
     known_for_what_it_is::<Journal>("a journal");
-}
-
-/// QR2, at every call that an acceptance makes, on every disk that a power cut may leave then.
-fn accepted_at_any_moment<S: Subject>() {
-    let (whole, history) = built::<S>();
-    let images = damaged::<S>(&whole);
-    let (mut cuts, mut refused, mut fine) = (0, 0, 0);
-    for image in images.iter().step_by(images.len() / 24) {
-        let Ok(store) = open::<S>(&disk(image), Damage::Quarantine) else { continue };
-        let from = store.report().lost.as_ref().expect("it was refused").from;
-        if store.state().is_err() {
-            continue; // below the snapshot too
-        }
-        let right = &history[from.0 as usize - 1];
-        let kinds = [CallKind::Create, CallKind::Write, CallKind::Sync, CallKind::SyncDir];
-        for call in kinds.into_iter().chain([CallKind::Rename, CallKind::Remove]) {
-            for nth in 0.. {
-                let fs = durable(image);
-                let fault = Fault { call, nth, what: FaultEffect::Eio };
-                let dying = FaultFs::on_sim(&fs, vec![fault].into());
-                let opened = S::open(Arc::new(dying.clone()), options(Damage::Accept));
-                if opened.is_ok() && dying.fired().is_empty() {
-                    break;
-                }
-                drop(opened);
-                let mut choices = Choices::enumerate();
-                for _ in 0..200 {
-                    let left = fs.power_cut(choices);
-                    let again = open::<S>(&left, Damage::Refuse);
-                    let store = match corrupt(&again) {
-                        true => open::<S>(&left, Damage::Accept).unwrap(),
-                        false => again.unwrap(),
-                    };
-                    if store.report().lost.is_some() {
-                        refused += 1
-                    } else {
-                        fine += 1
-                    }
-                    assert_eq!(&store.state().unwrap(), right, "QR2: {call:?} {nth}");
-                    cuts += 1;
-                    choices = left.choices();
-                    if !choices.advance() {
-                        break;
-                    }
-                }
-            }
-        }
-    }
-    assert!(cuts > 300 && refused > 100 && fine > 10, "{cuts} cuts: {refused} {fine}");
-}
-
-#[test]
-fn a_payload_store_is_accepted_at_any_moment() {
-    accepted_at_any_moment::<PayloadStore>();
-}
-
-#[test]
-fn a_key_value_store_is_accepted_at_any_moment() {
-    accepted_at_any_moment::<KvStore>();
-}
-
-#[test]
-fn a_journal_is_accepted_at_any_moment() {
-    accepted_at_any_moment::<Journal>();
 }

@@ -10,7 +10,9 @@ use crate::format::name::{Kind, Name};
 use crate::limits::FRAME_HEADER;
 use crate::log::open;
 use crate::log::scan::{Bad, Scan};
+use crate::recovery::EPOCH_MAX;
 use crate::recovery::plan::{Facts, Piece, effective};
+use crate::recovery::quarantine::name_before;
 use crate::snapshot;
 use crate::view::{Place, View, other_view};
 use highwater_vfs::{OpenMode, Vfs};
@@ -147,6 +149,9 @@ pub(crate) fn gather<V: View>(vfs: &dyn Vfs) -> Result<Found<V>> {
     let mut segments = Vec::new();
     for text in list {
         let Some(name) = Name::parse(&text) else {
+            let believed = |name: &Name| name.epoch <= EPOCH_MAX;
+            let aside = name_before(&text).filter(believed).map_or(0, |name| name.epoch);
+            found.max_epoch = found.max_epoch.max(aside); // QR5
             found.foreign.push(text);
             continue;
         };

@@ -10,6 +10,10 @@
 //!   overridden, is durably gone before the other goes.
 //! - QR3: a store that accepted the loss of everything has a segment, so that it is still known for
 //!   a store, and of which kind.
+//! - QR4: an acceptance that was answered is durable.
+//! - QR5: an epoch in the name of what is aside does not come again, not even when its owner has
+//!   removed that: the bytes may come back in a new file. So it counts while the name is there, and
+//!   a snapshot with a later one is there before what is behind it goes.
 
 use super::facts::{Found, gather};
 use super::plan::{Plan, Row, plan};
@@ -31,6 +35,9 @@ use std::sync::Arc;
 
 /// Bytes that are moved aside at once.
 const PIECE: usize = 64 << 10;
+
+/// What the names of files end in that are aside.
+const ASIDE: &str = ".quarantined";
 
 /// Opens a store that [`recover`] has refused.
 pub(crate) fn quarantine<V: View>(
@@ -70,17 +77,17 @@ fn with<V>(mut recovered: Recovered<V>, loss: Loss) -> Recovered<V> {
     recovered
 }
 
-/// Segments and damaged snapshots of which nothing is shown, the earliest first (QR2).
+/// Segments and damaged snapshots of which nothing is shown; of those that begin at one LSN the
+/// earliest first, as they are listed (QR2).
 fn behind<V>(found: &Found<V>, plan: &Plan) -> Vec<Name> {
     let segments = found.names.iter().filter(|name| name.kind == Kind::Segment);
     let mut behind: Vec<Name> = segments.filter(|name| name.lsn > plan.last).copied().collect();
     behind.extend(found.spoiled.iter().filter(|name| name.lsn > plan.last));
-    behind.sort_unstable_by_key(|name| name.epoch);
     behind
 }
 
 /// Segments below that which were never finished, or whose header is damaged. Once a snapshot
-/// covers them they would be taken for whole.
+/// covers them they would be taken for whole (QR2).
 fn unread<V>(found: &Found<V>, plan: &Plan) -> Vec<Name> {
     found.unfounded.iter().filter(|name| name.lsn <= plan.last).copied().collect()
 }
@@ -95,7 +102,12 @@ fn tail<V>(found: &Found<V>, plan: &Plan) -> Option<(String, u64)> {
 
 /// Where what `name` holds is kept.
 fn aside(name: &str) -> String {
-    format!("{name}.quarantined")
+    format!("{name}{ASIDE}")
+}
+
+/// The name that a file had before it was moved aside.
+pub(super) fn name_before(text: &str) -> Option<Name> {
+    text.strip_suffix(ASIDE).and_then(Name::parse)
 }
 
 /// Makes a store of what is shown. Returns where the rest is.
@@ -116,7 +128,7 @@ fn accept<V: View>(vfs: &dyn Vfs, found: Found<V>, plan: &Plan) -> Result<Vec<St
         let cut = state.cut();
         let temporary = write_temporary(vfs, name, resume, cut, &RwLock::new(state))?;
         temporary.sync(vfs)?;
-        publish(vfs, &temporary, name)?;
+        publish(vfs, &temporary, name)?; // QR5
     }
     move_aside(vfs, &behind, &mut files)?;
     Ok(files)
@@ -127,7 +139,7 @@ fn move_aside(vfs: &dyn Vfs, names: &[Name], files: &mut Vec<String>) -> Result<
     for name in names {
         let (name, kept) = (name.text(), aside(&name.text()));
         vfs.rename(Path::new(&name), Path::new(&kept)).map_err(Error::io("rename", &name))?;
-        vfs.sync_dir(Path::new("")).map_err(Error::io("sync", ""))?; // QR2
+        vfs.sync_dir(Path::new("")).map_err(Error::io("sync", ""))?; // QR2, QR4
         files.push(kept);
     }
     Ok(())
