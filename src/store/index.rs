@@ -8,12 +8,12 @@ use crate::format::entry::Entry;
 use crate::format::snapshot::{SnapshotEntry, SnapshotHeader, decode_segment, encode_segment};
 use crate::format::{Lsn, ViewKind};
 use crate::limits::{SNAPSHOT_ENTRY, SNAPSHOT_SEGMENT};
-use crate::log::Slot;
+use crate::log::Slots;
 use crate::snapshot::{Source, Stream};
 use crate::sync::RwLock;
 use crate::view::{Place, View};
-use std::collections::HashMap;
 use std::collections::hash_map;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Where a live payload's entry stands.
@@ -58,7 +58,7 @@ impl Hasher for IdHasher {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     map: HashMap<u64, Position, BuildHasherDefault<IdHasher>>,
-    pub(crate) slots: Vec<Slot>,
+    pub(crate) slots: Slots,
 }
 
 impl Index {
@@ -82,23 +82,24 @@ impl Index {
     }
 
     fn insert(&mut self, id: u64, position: Position) {
-        self.slots[position.slot as usize].live += 1;
+        self.slots[position.slot].live += 1;
         if let Some(old) = self.map.insert(id, position) {
-            self.slots[old.slot as usize].live -= 1;
+            self.slots[old.slot].live -= 1;
         }
     }
 
     fn remove(&mut self, id: u64) {
         if let Some(old) = self.map.remove(&id) {
-            self.slots[old.slot as usize].live -= 1;
+            self.slots[old.slot].live -= 1;
         }
     }
 
     /// X1.
     fn check_live(&self) {
-        let mut live = vec![0; self.slots.len()];
-        self.map.values().for_each(|p| live[p.slot as usize] += 1);
-        let counted: Vec<usize> = self.slots.iter().map(|s| s.live).collect();
+        let counted: BTreeMap<u32, usize> =
+            self.slots.numbered().map(|(number, slot)| (number, slot.live)).collect();
+        let mut live: BTreeMap<u32, usize> = counted.keys().map(|number| (*number, 0)).collect();
+        self.map.values().for_each(|p| *live.entry(p.slot).or_default() += 1);
         assert_eq!(live, counted, "X1: live counts");
     }
 }
@@ -108,11 +109,11 @@ impl View for Index {
     type Change = (u64, Position);
     type Cut = Index;
 
-    fn slots(&self) -> &[Slot] {
+    fn slots(&self) -> &Slots {
         &self.slots
     }
 
-    fn slots_mut(&mut self) -> &mut Vec<Slot> {
+    fn slots_mut(&mut self) -> &mut Slots {
         &mut self.slots
     }
 
@@ -145,10 +146,10 @@ impl View for Index {
                     return;
                 }
                 let old = place.insert(position);
-                self.slots[old.slot as usize].live -= 1;
+                self.slots[old.slot].live -= 1;
             }
         }
-        self.slots[position.slot as usize].live += 1;
+        self.slots[position.slot].live += 1;
     }
 
     fn replay(&mut self, changes: &mut Vec<(u64, Position)>, expected: u64) {
@@ -176,19 +177,18 @@ impl View for Index {
     }
 
     fn counts(cut: &Index) -> (u32, u64) {
-        (cut.slots.iter().filter(|slot| slot.live > 0).count() as u32, cut.len() as u64)
+        (cut.slots.used().count() as u32, cut.len() as u64)
     }
 
     fn write(cut: Index, _: &RwLock<Index>, mut stream: Stream) -> Result<u64> {
-        let live = |slot: &usize| cut.slots[*slot].live > 0;
-        let used: Vec<usize> = (0..cut.slots.len()).filter(live).collect();
+        let used: Vec<u32> = cut.slots.used().collect();
         for &slot in &used {
             stream.put(&encode_segment(cut.slots[slot].first, cut.slots[slot].epoch))?;
         }
         for id in cut.ids() {
             // N2: ascending
             let position = cut.get(id).expect("an id of the index");
-            let segment = used.binary_search(&(position.slot as usize)).expect("a live slot");
+            let segment = used.binary_search(&position.slot).expect("a live slot");
             let (segment, Position { lsn, offset, length, .. }) = (segment as u32, position);
             stream.put(&SnapshotEntry { id, lsn, segment, offset, length }.encode())?;
         }
@@ -200,14 +200,14 @@ impl View for Index {
         for _ in 0..header.segments {
             let Some(bytes) = source.take::<SNAPSHOT_SEGMENT>()? else { return Ok(None) };
             let (first, epoch) = decode_segment(&bytes);
-            index.slot(first, epoch);
+            index.slots.number(first, epoch);
         }
         // The header's counts agree with the file's size.
         index.map.reserve(header.entries as usize);
         for _ in 0..header.entries {
             let Some(bytes) = source.take::<SNAPSHOT_ENTRY>()? else { return Ok(None) };
             let SnapshotEntry { id, lsn, segment, offset, length } = SnapshotEntry::decode(&bytes);
-            if segment as usize >= index.slots.len() {
+            if segment >= header.segments {
                 return Ok(None);
             }
             index.insert(id, Position { lsn, slot: segment, offset, length });
@@ -222,7 +222,7 @@ impl View for Index {
     /// X1, S1.
     fn check_invariants(&self, appended: Lsn) {
         self.check_live();
-        let held = |p: &Position| self.slots[p.slot as usize].file.is_some() && p.lsn <= appended;
+        let held = |p: &Position| self.slots[p.slot].file.is_some() && p.lsn <= appended;
         assert!(self.map.values().all(held), "S1: an indexed entry is in the log");
     }
 }
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn x1_live_counts_follow_every_change() {
         let mut index = Index::default();
-        let (a, b) = (index.slot(Lsn(1), 1), index.slot(Lsn(9), 2));
+        let (a, b) = (index.slots.number(Lsn(1), 1), index.slots.number(Lsn(9), 2));
         let put = |id| Entry { id, bytes: Some(b"x") };
         let gone = |id| Entry { id, bytes: None };
         let entries = [

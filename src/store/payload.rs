@@ -211,7 +211,7 @@ impl PayloadStore {
     fn place(&self, id: u64) -> Option<Place> {
         let index = self.index();
         let position = index.get(id)?;
-        let slot = &index.slots[position.slot as usize];
+        let slot = &index.slots[position.slot];
         let segment = Name::segment(slot.first, slot.epoch);
         Some(Place { position, segment, file: slot.file.clone() })
     }

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::format::entry::Entry;
 use crate::format::snapshot::SnapshotHeader;
 use crate::format::{Lsn, ViewKind};
-use crate::log::Slot;
+use crate::log::Slots;
 use crate::snapshot::{Source, Stream};
 use crate::sync::RwLock;
 use std::fmt::Debug;
@@ -29,22 +29,10 @@ pub(crate) trait View: Debug + Default + Send + Sync + 'static {
     type Cut;
 
     /// The segments of the log that the state knows.
-    fn slots(&self) -> &[Slot];
+    fn slots(&self) -> &Slots;
 
     /// The same.
-    fn slots_mut(&mut self) -> &mut Vec<Slot>;
-
-    /// The slot of a segment, added if it is new.
-    fn slot(&mut self, first: Lsn, epoch: u32) -> u32 {
-        let slots = self.slots_mut();
-        let found = slots.iter().rposition(|s| s.epoch == epoch);
-        let at = found.unwrap_or_else(|| {
-            let (file, live, present, last) = (None, 0, false, Lsn(0));
-            slots.push(Slot { first, epoch, file, live, present, last });
-            slots.len() - 1
-        });
-        at as u32
-    }
+    fn slots_mut(&mut self) -> &mut Slots;
 
     /// What `entry` changes; `None` if no version of this view has written it.
     fn change(entry: &Entry<'_>, place: Place) -> Option<Self::Change>;

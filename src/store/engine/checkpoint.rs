@@ -142,6 +142,7 @@ impl<V: View> Engine<V> {
                 removed.push(Name::segment(slot.first, slot.epoch));
             }
         }
+        state.slots_mut().forget();
         drop(state);
         for name in removed {
             let text = name.text();

@@ -30,7 +30,7 @@ pub(crate) struct ViewLog<V: View> {
 
 impl<V: View> ViewLog<V> {
     pub(super) fn new(writer: Writer, state: Arc<RwLock<V>>) -> ViewLog<V> {
-        let slot = state.read().slots().len().saturating_sub(1) as u32;
+        let slot = state.read().slots().newest();
         let (pending, on_its_way, failure) = (Vec::new(), 0, None);
         ViewLog { writer, state, pending, on_its_way, wanted: Level::Buffered, slot, failure }
     }
@@ -64,7 +64,7 @@ impl<V: View> ViewLog<V> {
         }
         let mut state = self.state.write();
         changes.for_each(|change| state.apply(change)); // S5
-        state.slots_mut()[slot as usize].last = lsn;
+        state.slots_mut()[slot].last = lsn;
         Ok(Gathered::Done(lsn))
     }
 
@@ -125,7 +125,7 @@ impl<V: View> Log for ViewLog<V> {
         let mut state = self.state.write();
         let changes = self.pending.drain(..std::mem::take(&mut self.on_its_way));
         changes.for_each(|change| state.apply(change)); // S5, S1
-        if let Some(slot) = state.slots_mut().get_mut(self.slot as usize) {
+        if let Some(slot) = state.slots_mut().get_mut(self.slot) {
             slot.last = slot.last.max(to);
         }
         Ok(())
@@ -136,8 +136,8 @@ impl<V: View> Log for ViewLog<V> {
         self.writer.rotate()?;
         let active = self.writer.active.as_ref().expect("just begun");
         let mut state = self.state.write();
-        self.slot = state.slot(active.first, active.epoch);
-        let slot = &mut state.slots_mut()[self.slot as usize];
+        self.slot = state.slots_mut().number(active.first, active.epoch);
+        let slot = &mut state.slots_mut()[self.slot];
         (slot.file, slot.present) = (Some(Arc::clone(&active.file)), true);
         Ok(())
     }

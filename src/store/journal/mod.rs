@@ -5,6 +5,8 @@
 
 mod reader;
 mod records;
+#[cfg(test)]
+mod tests;
 
 pub use reader::JournalReader;
 

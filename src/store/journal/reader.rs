@@ -100,6 +100,7 @@ impl JournalReader {
         self.next = self.next.max(state.first);
         let Some((slot, offset, lsn)) = state.start(self.next) else { return Ok(false) };
         let (first, epoch, mut last) = (slot.first, slot.epoch, slot.last);
+        self.next = self.next.max(lsn);
         let file = Arc::clone(slot.file.as_ref().expect("it is open"));
         drop(state);
         let written = self.engine.positions.written();

@@ -6,13 +6,15 @@
 //! - J2: a segment is let go only by a clean-up, and only if it ends before every cursor. What a
 //!   clean-up lets go stands in the log, so that an older snapshot, or one more cursor, comes to
 //!   the same; derived from the cursors at each opening it came to something else.
+//! - J3: marks are in the order of their LSNs, and the first entry of every segment that was not let
+//!   go has one: so they say which segment holds an LSN, and where to begin in it.
 
 use crate::error::Result;
 use crate::format::entry::Entry;
 use crate::format::snapshot::SnapshotHeader;
 use crate::format::{Lsn, ViewKind, put_u32, put_u64, u32_at, u64_at};
-use crate::limits::{FRAME_HEADER, SEGMENT_HEADER, SEGMENT_SIZE_MAX};
-use crate::log::Slot;
+use crate::limits::{FRAME_HEADER, SEGMENT_SIZE_MAX};
+use crate::log::{Slot, Slots};
 use crate::snapshot::{Source, Stream};
 use crate::sync::RwLock;
 use crate::view::{Place, View};
@@ -34,8 +36,8 @@ const ROW: usize = 24;
 
 /// A place where a scan may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
-    lsn: Lsn,
+pub(super) struct Mark {
+    pub(super) lsn: Lsn,
     slot: u32,
     /// Of the frame.
     offset: u32,
@@ -51,8 +53,8 @@ pub(crate) enum Change {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Records {
-    slots: Vec<Slot>,
-    marks: Vec<Mark>,
+    slots: Slots,
+    pub(super) marks: Vec<Mark>,
     pub(super) cursors: BTreeMap<String, Lsn>,
     /// All before it may be gone.
     pub(super) first: Lsn,
@@ -68,19 +70,16 @@ pub(super) fn cursor(name: &str, at: Option<Lsn>) -> Vec<u8> {
 }
 
 impl Records {
-    /// Where a scan for `lsn` starts: the slot, an offset, and the LSN there.
+    /// Where a scan for the first entry from `lsn` on starts: the slot, an offset, and the LSN
+    /// there.
     pub(super) fn start(&self, lsn: Lsn) -> Option<(&Slot, u64, Lsn)> {
-        let holds = |slot: &Slot| slot.file.is_some() && (slot.first..=slot.last).contains(&lsn);
-        // The override rule: of two that hold it, the later one.
-        let at = (0..self.slots.len()).filter(|at| holds(&self.slots[*at]));
-        let at = at.max_by_key(|at| self.slots[*at].epoch)?;
-        let slot = &self.slots[at];
-        let before = self.marks.partition_point(|mark| mark.lsn <= lsn);
-        let near = self.marks[..before].iter().rev().take_while(|mark| mark.lsn >= slot.first);
-        let mark = near.into_iter().find(|mark| mark.slot as usize == at);
-        let first = (SEGMENT_HEADER as u64, slot.first);
-        let (offset, lsn) = mark.map_or(first, |mark| (u64::from(mark.offset), mark.lsn));
-        Some((slot, offset, lsn))
+        let after = self.marks.partition_point(|mark| mark.lsn <= lsn); // J3
+        let (before, after) = self.marks.split_at(after);
+        // Older versions marked no cursors: none is left out but those.
+        before.last().into_iter().chain(after.first()).find_map(|mark| {
+            let slot = self.slots.get(mark.slot).filter(|slot| slot.last >= lsn.max(mark.lsn))?;
+            slot.file.is_some().then_some((slot, u64::from(mark.offset), mark.lsn))
+        })
     }
 
     fn mark(&mut self, place: Place) {
@@ -89,7 +88,7 @@ impl Records {
             mark.slot != place.slot || offset.saturating_sub(mark.offset) >= MARK_EVERY
         };
         if self.marks.last().is_none_or(far) {
-            self.marks.push(Mark { lsn: place.lsn, slot: place.slot, offset });
+            self.marks.push(Mark { lsn: place.lsn, slot: place.slot, offset }); // J3
         }
     }
 
@@ -112,7 +111,8 @@ impl Records {
         for slot in self.slots.iter_mut().filter(|slot| slot.first < first && slot.last < first) {
             slot.live = 0;
         }
-        self.marks.retain(|mark| mark.lsn >= first);
+        let Records { slots, marks, .. } = self;
+        marks.retain(|mark| slots.get(mark.slot).is_some_and(|slot| slot.live > 0));
     }
 }
 
@@ -121,11 +121,11 @@ impl View for Records {
     type Change = Change;
     type Cut = Records;
 
-    fn slots(&self) -> &[Slot] {
+    fn slots(&self) -> &Slots {
         &self.slots
     }
 
-    fn slots_mut(&mut self) -> &mut Vec<Slot> {
+    fn slots_mut(&mut self) -> &mut Slots {
         &mut self.slots
     }
 
@@ -149,13 +149,13 @@ impl View for Records {
 
     fn apply(&mut self, change: Change) {
         let (Change::Record(place) | Change::Cursor(place, ..) | Change::LetGo(place, _)) = change;
-        self.slots[place.slot as usize].live += 1; // J1
+        self.slots[place.slot].live += 1; // J1
+        self.mark(place);
         match change {
             Change::LetGo(_, first) => self.let_go(first),
             Change::Record(place) => {
                 self.last = place.lsn;
                 self.first = if self.first == Lsn(0) { place.lsn } else { self.first };
-                self.mark(place);
             }
             Change::Cursor(_, name, Some(at)) => drop(self.cursors.insert(name, at)),
             Change::Cursor(_, name, None) => drop(self.cursors.remove(&name)),
@@ -166,21 +166,19 @@ impl View for Records {
         changes.drain(..).for_each(|change| self.apply(change));
     }
 
-    fn moved(&mut self, entry: &Entry<'_>, place: Place) {
-        let new = place.slot as usize;
+    fn moved(&mut self, _: &Entry<'_>, place: Place) {
+        let new = place.slot;
         self.slots[new].last = place.lsn;
-        let held = |(at, slot): (usize, &Slot)| {
-            at != new && slot.live > 0 && (slot.first..=slot.last).contains(&place.lsn)
+        let held = |(number, slot): &(u32, &Slot)| {
+            *number != new && slot.live > 0 && (slot.first..=slot.last).contains(&place.lsn)
         };
-        let old = (0..self.slots.len()).rev().find(|at| held((*at, &self.slots[*at])));
+        let old = self.slots.numbered().rev().find(held).map(|(number, _)| number);
         if let Some(old) = old {
             self.slots[old].live -= 1;
         }
         self.slots[new].live += 1; // J1
         self.marks.retain(|mark| mark.lsn < place.lsn || mark.slot == place.slot);
-        if matches!(Records::change(entry, place), Some(Change::Record(_))) {
-            self.mark(place);
-        }
+        self.mark(place);
     }
 
     fn cut(&mut self) -> Records {
@@ -188,18 +186,16 @@ impl View for Records {
     }
 
     fn counts(cut: &Records) -> (u32, u64) {
-        let live = cut.slots.iter().filter(|slot| slot.live > 0).count();
-        (live as u32, (cut.marks.len() + cut.cursors.len()) as u64)
+        (cut.slots.used().count() as u32, (cut.marks.len() + cut.cursors.len()) as u64)
     }
 
     /// The segments with their live counts, the first and the last record, the marks, the cursors.
     fn write(cut: Records, _: &RwLock<Records>, mut stream: Stream) -> Result<u64> {
-        let live = |at: &usize| cut.slots[*at].live > 0;
-        let used: Vec<usize> = (0..cut.slots.len()).filter(live).collect();
+        let used: Vec<u32> = cut.slots.used().collect();
         let marks: Vec<(u32, &Mark)> = cut
             .marks
             .iter()
-            .filter_map(|mark| Some((used.binary_search(&(mark.slot as usize)).ok()? as u32, mark)))
+            .filter_map(|mark| Some((used.binary_search(&mark.slot).ok()? as u32, mark)))
             .collect();
         let mut put = |a: u64, b: u64, c: u32, d: u32| {
             let mut row = [0; ROW];
@@ -209,8 +205,8 @@ impl View for Records {
             put_u32(&mut row, 20, d);
             stream.put(&row)
         };
-        for at in &used {
-            let slot = &cut.slots[*at];
+        for number in &used {
+            let slot = &cut.slots[*number];
             put(slot.first.0, slot.live as u64, slot.epoch, 0)?;
         }
         put(cut.first.0, cut.last.0, marks.len() as u32, cut.cursors.len() as u32)?;
@@ -234,8 +230,8 @@ impl View for Records {
             if live > SEGMENT_SIZE_MAX {
                 return Ok(None); // no segment has so many entries
             }
-            let slot = records.slot(slot, u32_at(&row, 16));
-            records.slots[slot as usize].live = live as usize;
+            let slot = records.slots.number(slot, u32_at(&row, 16));
+            records.slots[slot].live = live as usize;
         }
         let Some(row) = source.take::<ROW>()? else { return Ok(None) };
         (records.first, records.last) = (Lsn(u64_at(&row, 0)), Lsn(u64_at(&row, 8)));
@@ -243,7 +239,8 @@ impl View for Records {
         for _ in 0..marks {
             let Some(row) = source.take::<ROW>()? else { return Ok(None) };
             let (lsn, slot, offset) = (Lsn(u64_at(&row, 0)), u32_at(&row, 16), u32_at(&row, 20));
-            if slot as usize >= records.slots.len() {
+            let sorted = records.marks.last().is_none_or(|before| before.lsn < lsn); // J3
+            if slot >= header.segments || !sorted {
                 return Ok(None);
             }
             records.marks.push(Mark { lsn, slot, offset });
@@ -267,6 +264,6 @@ impl View for Records {
 
     fn check_invariants(&self, appended: Lsn) {
         assert!(self.last <= appended, "S1: a record is in the log");
-        assert!(self.marks.is_sorted_by_key(|mark| mark.lsn), "marks are sorted");
+        assert!(self.marks.is_sorted_by_key(|mark| mark.lsn), "J3: marks are sorted");
     }
 }

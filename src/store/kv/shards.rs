@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::format::entry::Entry;
 use crate::format::snapshot::SnapshotHeader;
 use crate::format::{Lsn, ViewKind, crc, u32_at};
-use crate::log::Slot;
+use crate::log::Slots;
 use crate::snapshot::{Source, Stream};
 use crate::sync::{Mutex, RwLock};
 use crate::view::{Place, View};
@@ -51,7 +51,7 @@ type Shard = HashMap<Box<[u8]>, Item, foldhash::quality::RandomState>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Shards {
-    slots: Vec<Slot>,
+    slots: Slots,
     shards: Vec<Shard>,
     /// The newest time in the log: the store's clock never goes back behind it.
     pub(super) latest: i64,
@@ -174,11 +174,11 @@ impl View for Shards {
     type Change = Change;
     type Cut = Arc<Mutex<Saving>>;
 
-    fn slots(&self) -> &[Slot] {
+    fn slots(&self) -> &Slots {
         &self.slots
     }
 
-    fn slots_mut(&mut self) -> &mut Vec<Slot> {
+    fn slots_mut(&mut self) -> &mut Slots {
         &mut self.slots
     }
 

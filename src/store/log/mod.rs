@@ -1,12 +1,14 @@
 //! The log: writing frames into segments, and reading them back.
 
 pub(crate) mod scan;
+mod slots;
 pub(crate) mod writer;
 
 use crate::error::{Error, Result};
 use crate::format::Lsn;
 use crate::format::name::Name;
 use highwater_vfs::{File, OpenMode, Vfs};
+pub(crate) use slots::Slots;
 use std::path::Path;
 use std::sync::Arc;
 

@@ -14,6 +14,7 @@ use crate::group_commit::Gathered;
 use crate::index::Position;
 use crate::limits::{ENTRY_HEADER, FRAME_HEADER, padded};
 use crate::options::Level;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Payloads are appended again in records of about so many bytes.
 const AT_ONCE: u64 = 64 << 10;
@@ -81,24 +82,26 @@ impl PayloadStore {
     /// How many segments are sparse, and what is alive in them, in the order of the log.
     fn sparse(&self, percent: u8) -> Result<(usize, Vec<(u64, Position)>)> {
         let index = self.index();
-        let mut bytes = vec![0u64; index.slots.len()];
+        let mut bytes = BTreeMap::<u32, u64>::new();
         index.positions().for_each(|(_, position)| {
             // As if it had a record to itself: a segment of small payloads is not sparse.
             let size = FRAME_HEADER + ENTRY_HEADER + padded(position.length as usize);
-            bytes[position.slot as usize] += size as u64;
+            *bytes.entry(position.slot).or_default() += size as u64;
         });
         let active = index.slots.iter().map(|slot| slot.epoch).max();
-        let mut sparse = vec![false; index.slots.len()];
-        for (at, slot) in index.slots.iter().enumerate() {
+        let mut sparse = BTreeSet::<u32>::new();
+        for (number, slot) in index.slots.numbered() {
             let Some(file) = slot.file.as_ref().filter(|_| slot.live > 0) else { continue };
             let size = file.size().map_err(Error::io("size of", &slot.name()))?;
-            let below = bytes[at] * 100 < size * u64::from(percent);
-            sparse[at] = below && Some(slot.epoch) != active;
+            let alive = bytes.get(&number).copied().unwrap_or(0);
+            if alive * 100 < size * u64::from(percent) && Some(slot.epoch) != active {
+                sparse.insert(number);
+            }
         }
-        let within = |(_, position): &(u64, Position)| sparse[position.slot as usize];
+        let within = |(_, position): &(u64, Position)| sparse.contains(&position.slot);
         let mut alive: Vec<(u64, Position)> = index.positions().filter(within).collect();
         alive.sort_unstable_by_key(|(_, position)| (position.lsn, position.offset));
-        Ok((sparse.into_iter().filter(|sparse| *sparse).count(), alive))
+        Ok((sparse.len(), alive))
     }
 
     fn append_again(

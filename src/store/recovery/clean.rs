@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::format::Lsn;
 use crate::format::name::{Kind, Name};
 use crate::log::writer::{Active, Writer};
-use crate::log::{Slot, open};
+use crate::log::{Slots, open};
 use highwater_vfs::{OpenMode, Vfs};
 use std::path::Path;
 
@@ -47,14 +47,14 @@ pub(super) fn take_back(
 }
 
 /// Segments of former lives that begin at or behind `from`: all they have is copied now.
-pub(super) fn overridden(slots: &mut [Slot], from: Lsn) -> Vec<Name> {
+pub(super) fn overridden(slots: &mut Slots, from: Lsn) -> Vec<Name> {
     let newest = slots.iter().map(|s| s.epoch).max().unwrap_or(0);
     let mut names = Vec::new();
     for slot in slots.iter_mut().filter(|s| s.present && s.epoch < newest) {
         slot.last = slot.last.min(from.previous());
         if slot.first >= from {
             assert_eq!(slot.live, 0, "X1: everything from {from} on is copied");
-            slot.present = false;
+            (slot.present, slot.file) = (false, None);
             names.push(Name::segment(slot.first, slot.epoch));
         }
     }
@@ -62,7 +62,7 @@ pub(super) fn overridden(slots: &mut [Slot], from: Lsn) -> Vec<Name> {
 }
 
 /// The newest epoch in a name that stays.
-pub(super) fn newest_kept(slots: &[Slot], snapshots: &[Name]) -> u32 {
+pub(super) fn newest_kept(slots: &Slots, snapshots: &[Name]) -> u32 {
     let kept = slots.iter().filter(|s| s.present).map(|s| s.epoch);
     kept.chain(snapshots.iter().map(|s| s.epoch)).max().unwrap_or(0)
 }

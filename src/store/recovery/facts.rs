@@ -167,7 +167,7 @@ pub(crate) fn gather<V: View>(vfs: &dyn Vfs) -> Result<Found<V>> {
     let resume = load_snapshot(vfs, &mut found)?;
     walk(vfs, &mut found, segments, resume)?;
     let Found { state, names, .. } = &mut found;
-    for slot in state.slots_mut() {
+    for slot in state.slots_mut().iter_mut() {
         let there = |n: &Name| n.kind == Kind::Segment && n.epoch == slot.epoch;
         slot.present = names.iter().any(there);
     }
@@ -239,9 +239,9 @@ fn walk<V: View>(
     let mut order: Vec<usize> = (0..ranges.len()).filter(counts).collect();
     order.sort_unstable_by_key(|&i| ranges[i].0);
     for i in order {
-        let slot = found.state.slot(ranges[i].0, segments[i].0.epoch);
+        let slot = found.state.slots_mut().number(ranges[i].0, segments[i].0.epoch);
         let Some((at, scan)) = &mut scans[i] else {
-            found.state.slots_mut()[slot as usize].last = ranges[i].1.previous().min(snapshot);
+            found.state.slots_mut()[slot].last = ranges[i].1.previous().min(snapshot);
             continue;
         };
         let text = &segments[*at].1;
@@ -307,8 +307,8 @@ fn replay<V: View>(
         }
         return Ok(());
     }
-    let slot = found.state.slot(scan.first, scan.epoch);
-    found.state.slots_mut()[slot as usize].file = Some(scan.reader.file.clone());
+    let slot = found.state.slots_mut().number(scan.first, scan.epoch);
+    found.state.slots_mut()[slot].file = Some(scan.reader.file.clone());
     let mut changes: Vec<V::Change> = Vec::new();
     let (mut fresh, before) = (true, found.replayed);
     while let Some(frame) = scan.frame(limit)? {
@@ -335,7 +335,7 @@ fn replay<V: View>(
     }
     found.state.replay(&mut changes, 0);
     found.facts.statement = found.facts.statement.max(scan.statement);
-    found.state.slots_mut()[slot as usize].last = scan.next.previous();
+    found.state.slots_mut()[slot].last = scan.next.previous();
     found.log_end = Some((text.to_string(), scan.offset));
     let Some(why) = scan.bad else {
         scan.reader.release(); // there may be thousands of segments

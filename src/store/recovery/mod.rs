@@ -191,7 +191,7 @@ fn corrupt_at(bad: &BadEnd, expected: String) -> Error {
 
 /// Opens the segments that hold live payloads; one that is gone is a gap in the data.
 pub(crate) fn open_referenced<V: View>(vfs: &dyn Vfs, found: &mut Found<V>) -> Result<()> {
-    for slot in found.state.slots_mut() {
+    for slot in found.state.slots_mut().iter_mut() {
         if slot.live > 0 && slot.file.is_none() {
             let name = slot.name();
             if !slot.present {
@@ -207,8 +207,8 @@ pub(crate) fn open_referenced<V: View>(vfs: &dyn Vfs, found: &mut Found<V>) -> R
 /// The slot of the segment that was just begun.
 fn enter<V: View>(writer: &Writer, state: &mut V) -> u32 {
     let active = writer.active.as_ref().expect("just begun");
-    let slot = state.slot(active.first, active.epoch);
-    let entered = &mut state.slots_mut()[slot as usize];
+    let slot = state.slots_mut().number(active.first, active.epoch);
+    let entered = &mut state.slots_mut()[slot];
     (entered.file, entered.present) = (Some(Arc::clone(&active.file)), true);
     slot
 }
@@ -220,7 +220,7 @@ fn copy<V: View>(writer: &mut Writer, found: &mut Found<V>, from: Lsn, last: Lsn
     let mut next = from;
     while next <= last {
         let start = found.milestones.before(next).expect("a frame that was replayed has one");
-        let source = &found.state.slots()[start.slot as usize];
+        let source = &found.state.slots()[start.slot];
         let (name, limit) = (source.name(), source.last.next());
         let file = source.file.clone().expect("a scanned segment is open");
         let mut scan = Scan::begin(file, source.first, source.epoch).map_err(read(&name))?;
