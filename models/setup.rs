@@ -56,6 +56,7 @@ impl Setup {
             checkpoint_bytes: self.checkpoint_bytes.unwrap_or(u64::MAX),
             auto_checkpoint: self.checkpoint_bytes.is_some(),
             patience: None,
+            sync_after: None,
             damage: Damage::Refuse,
         }
     }

@@ -31,6 +31,12 @@ fn the_journal_is_held() {
     judge("journal");
 }
 
+/// S8: nobody asks for a sync.
+#[test]
+fn s8_a_record_is_durable_when_enough_is_behind_it() {
+    judge("journal-batched");
+}
+
 #[test]
 fn compaction_loses_nothing() {
     judge("payload-compaction");

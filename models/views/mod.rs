@@ -1,5 +1,6 @@
 //! The other views of the log as engines: what their operations mean, by keys that are numbers.
 
+mod batched;
 mod compaction;
 mod interval;
 mod journal;
@@ -7,6 +8,7 @@ mod key_value;
 mod raft;
 pub mod redb;
 
+pub use batched::batched;
 pub use compaction::compaction;
 pub use interval::interval;
 pub use journal::journal;
@@ -48,6 +50,13 @@ pub const VIEWS: &[View] = &[
         subject: || journal(usize::MAX),
         device: Device::PLAIN,
         fails: true,
+    },
+    View {
+        name: "journal-batched",
+        about: "the journal when it counts what waits for a sync",
+        subject: batched,
+        device: Device::PLAIN,
+        fails: false,
     },
     View {
         name: "payload-compaction",

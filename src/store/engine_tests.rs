@@ -2,7 +2,7 @@
 
 use crate::payload_tests::{open, options};
 use crate::test_disk::TestDisk;
-use crate::{Durability, Level, Lsn};
+use crate::{Durability, Level, Lsn, Options};
 use std::time::Duration;
 
 #[test]
@@ -33,4 +33,33 @@ fn a_full_buffer_is_written_by_whoever_fills_it() {
     }
     let behind = store.positions().appended().0 - store.positions().written().0;
     assert!(behind < 20, "at most 16 KiB and what fills them are in memory: {behind} records");
+}
+
+/// S8: in every mode, whoever makes them too many waits for a sync; a tick comes earlier.
+#[test]
+fn s8_records_that_wait_for_a_sync_are_counted() {
+    for durability in
+        [Durability::FlushOnly, Durability::None, Durability::Interval(Duration::ZERO)]
+    {
+        let disk = TestDisk::default();
+        let store = open(&disk, &Options { sync_after: Some(3), ..options(durability) });
+        for n in 1..=10 {
+            store.store(n, b"x").unwrap();
+            assert_eq!(store.positions().durable(), Lsn(n / 3 * 3), "S8: {durability:?}");
+        }
+        disk.calls();
+        store.flush().unwrap();
+        store.store(11, b"x").unwrap();
+        store.delete(11).unwrap();
+        assert_eq!(store.positions().durable(), Lsn(10), "counted anew");
+        store.store_batch(&[(12, b"x"), (13, b"y")]).unwrap();
+        assert_eq!(store.positions().durable(), Lsn(13), "S8: a batch is one");
+        assert_eq!(disk.kinds().matches("sync log").count(), 2);
+    }
+    let deferred = Options { sync_after: Some(3), ..options(Durability::Fsync) };
+    let store = open(&TestDisk::default(), &deferred);
+    for n in 1..=4 {
+        let ack = store.store_batch_deferred(&[(n, b"x")]).unwrap();
+        assert_eq!((ack.level, store.positions().durable()), (Level::Buffered, Lsn(n / 3 * 3)));
+    }
 }

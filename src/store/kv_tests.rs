@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::format::Lsn;
 use crate::payload_tests::options;
 use crate::test_disk::TestDisk;
-use crate::{Durability, KvEntry, KvStore, Options, TestClock, Value};
+use crate::{Durability, KvEntry, KvMetrics, KvStore, Options, TestClock, Value};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -220,4 +220,53 @@ fn a_key_is_restored_as_it_was() {
     clock.set(9);
     let (store, _) = (drop(store), open_at(&disk, 20)).1;
     assert_eq!(store.entry("lock"), None);
+}
+
+#[test]
+fn metrics_say_what_was_done() {
+    let disk = TestDisk::default();
+    let clock = Arc::new(TestClock::new(SECOND));
+    let small = Options { segment_size: 512, snapshots_kept: 1, ..options(Durability::Fsync) };
+    let store = KvStore::open_with(disk.vfs(), small, clock.clone(), 4).unwrap();
+    assert_eq!(store.metrics(), KvMetrics::default());
+    store.mset(&[("a", text("1")), ("b", text("2"))], None).unwrap();
+    store.lock("l", "me", LEASE.unwrap()).unwrap();
+    store.lock("l", "you", LEASE.unwrap()).unwrap();
+    store.delete("nobody").unwrap();
+    store.set("", text("x"), None).unwrap_err();
+    let met = store.metrics();
+    assert_eq!((met.changed, met.unchanged, met.failed, met.keys), (2, 2, 0, 3));
+    assert_eq!((met.log_syncs, met.snapshots, met.segments_removed), (2, 0, 0));
+    let logs = |disk: &TestDisk| -> Vec<usize> {
+        let image = disk.image();
+        image.iter().filter(|(name, _)| name.ends_with(".log")).map(|(_, b)| b.len()).collect()
+    };
+    assert_eq!(vec![met.log_bytes as usize], logs(&disk));
+    clock.set(100 * SECOND);
+    assert_eq!((store.purge(10).unwrap(), store.purge(10).unwrap()), (1, 0));
+    for n in 0..20 {
+        store.set("a", text(&format!("{n:50}")), None).unwrap();
+    }
+    let segments = logs(&disk).len() as u64;
+    store.create_snapshot().unwrap();
+    let met = store.metrics();
+    assert_eq!((met.changed, met.unchanged, met.purged, met.keys), (22, 2, 1, 2));
+    assert_eq!((met.log_syncs, met.snapshots, met.segments_removed), (23, 1, segments - 1));
+    disk.refuse("sync", ".log");
+    store.set("a", text("2"), None).unwrap_err();
+    assert_eq!((store.metrics().failed, store.metrics().log_syncs), (1, 23));
+}
+
+#[test]
+fn a_purge_looks_at_a_few_thousand_items_at_a_time() {
+    let disk = TestDisk::default();
+    let clock = Arc::new(TestClock::new(SECOND));
+    let store =
+        KvStore::open_with(disk.vfs(), options(Durability::None), clock.clone(), 16).unwrap();
+    let keys: Vec<(String, Value)> = (0..20_000).map(|n| (n.to_string(), Value::Null)).collect();
+    store.mset(&keys, LEASE).unwrap();
+    store.set("stays", Value::Null, None).unwrap();
+    clock.set(100 * SECOND);
+    assert_eq!((store.purge(0).unwrap(), store.purge(7).unwrap(), store.len()), (0, 7, 19_994));
+    assert_eq!((store.purge(usize::MAX).unwrap(), store.len()), (19_993, 1));
 }

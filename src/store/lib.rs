@@ -23,6 +23,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod counters;
 mod dump;
 mod engine;
 mod error;
@@ -72,7 +73,9 @@ pub use error::{Corruption, Error, Result};
 pub use format::Lsn;
 
 pub use journal::{Journal, JournalReader};
-pub use kv::{Clock, KEY_SIZE_MAX, KvEntry, KvStore, RecoveryStats, SystemClock, TestClock, Value};
+pub use kv::{
+    Clock, KEY_SIZE_MAX, KvEntry, KvMetrics, KvStore, RecoveryStats, SystemClock, TestClock, Value,
+};
 pub use limits::{PAYLOAD_SIZE_MAX, SEGMENT_SIZE_MAX};
 pub use options::{Ack, Damage, Durability, Level, Options};
 pub use payload::{Compaction, PayloadStore};

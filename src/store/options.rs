@@ -14,7 +14,7 @@ pub enum Durability {
     /// Buffered: survives nothing until a `flush`.
     None,
     /// Buffered, and durable with the first `tick` that comes this long after the one before it
-    /// that was due, or later.
+    /// that was due, or later; see also [`Options::sync_after`].
     Interval(Duration),
 }
 
@@ -80,6 +80,28 @@ pub struct Options {
     /// default, for as long as it takes. A caller that does the work itself waits for the disk
     /// whatever it takes, and so does one that must begin a new segment or makes a checkpoint.
     pub patience: Option<Duration>,
+    /// How many records may wait for a sync: one that makes them so many, in a mode that would not
+    /// sync it or appended deferred, is acknowledged when all of them are durable. So power loss
+    /// takes fewer acknowledged ones than that. `None`, the default, for any number. With
+    /// [`Durability::Interval`] it is a batch that ends with a count or a time.
+    ///
+    /// ```
+    /// # use highwater::{Durability, Journal, Options};
+    /// # let dir = std::env::temp_dir().join(format!("highwater-batch-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&dir)?;
+    /// # let disk = std::sync::Arc::new(highwater_vfs::OsFs::open(&dir)?);
+    /// let durability = Durability::Interval(std::time::Duration::from_millis(10));
+    /// let options = Options { durability, sync_after: Some(100), ..Options::default() };
+    /// let journal = Journal::open(disk, options)?;
+    /// for n in 0..250u32 {
+    ///     journal.append(&n.to_le_bytes())?;
+    /// }
+    /// assert_eq!(journal.positions().durable().0, 200); // the rest: a tick that is due
+    /// # drop(journal);
+    /// # std::fs::remove_dir_all(&dir)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub sync_after: Option<u64>,
     /// What opening it does if bytes are damaged that were durable.
     pub damage: Damage,
 }
@@ -94,6 +116,7 @@ impl Default for Options {
             checkpoint_bytes: 10 << 20,
             auto_checkpoint: true,
             patience: None,
+            sync_after: None,
             damage: Damage::Refuse,
         }
     }

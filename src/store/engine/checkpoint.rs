@@ -107,6 +107,7 @@ impl<V: View> Engine<V> {
         // All snapshots together cost no more than the log, however much is alive.
         checkpoints.wait_for = temporary.size;
         checkpoints.snapshots.insert(0, cut.name);
+        self.counters.snapshots.add(1);
         self.log.with(|log| {
             log.writer.growth -= cut.growth;
             self.positions.publish_snapshot(lsn, log.writer.growth);
@@ -148,6 +149,7 @@ impl<V: View> Engine<V> {
             let text = name.text();
             let gone = self.vfs.remove(Path::new(&text)).map_err(Error::io("remove", &text));
             self.fail_stop(gone)?;
+            self.counters.removed.add(u64::from(name.kind == Kind::Segment));
         }
         let newest = checkpoints.snapshots.first().map_or(0, |s| s.epoch);
         let gone = remove_obsolete(&*self.vfs, &mut checkpoints.obsolete, newest).map(drop);

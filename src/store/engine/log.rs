@@ -3,6 +3,8 @@
 //! Invariants
 //! - S5: changes become visible in the order of their LSNs, but for those that need not wait, which
 //!   are visible at once; a change never replaces a later one.
+//! - S8: of records that are acknowledged fewer wait for a sync than the options say: whoever comes
+//!   when there are so many, itself included, waits for one, also if one is on its way.
 
 use super::Level;
 use crate::error::{Error, Result};
@@ -17,6 +19,8 @@ use crate::view::{Place, View};
 pub(crate) struct ViewLog<V: View> {
     pub(crate) writer: Writer,
     state: Arc<RwLock<V>>,
+    /// How many records may wait for a sync (S8).
+    sync_after: u64,
     /// Changes that wait for the disk, in the order of their LSNs. The first `on_its_way` of them
     /// are in the batch that is.
     pub(crate) pending: Vec<V::Change>,
@@ -29,10 +33,11 @@ pub(crate) struct ViewLog<V: View> {
 }
 
 impl<V: View> ViewLog<V> {
-    pub(super) fn new(writer: Writer, state: Arc<RwLock<V>>) -> ViewLog<V> {
+    pub(super) fn new(writer: Writer, state: Arc<RwLock<V>>, sync_after: u64) -> ViewLog<V> {
         let slot = state.read().slots().newest();
         let (pending, on_its_way, failure) = (Vec::new(), 0, None);
-        ViewLog { writer, state, pending, on_its_way, wanted: Level::Buffered, slot, failure }
+        let wanted = Level::Buffered;
+        ViewLog { writer, state, sync_after, pending, on_its_way, wanted, slot, failure }
     }
 
     /// Appends a record, to be acknowledged with `level`; `size` is that of its entries.
@@ -56,7 +61,12 @@ impl<V: View> ViewLog<V> {
         // A full buffer is written by whoever filled it, even if nobody asks for that.
         let behind = |entry: &Entry<'_>| V::waits(entry, &self.pending);
         let waits = self.writer.is_full() || entries.iter().any(behind);
-        let wanted = if waits { level.max(Level::Flushed) } else { level };
+        let crowded = lsn.0 - self.writer.durable.0 >= self.sync_after; // S8
+        let wanted = match (crowded, waits) {
+            (true, _) => Level::Durable,
+            (false, true) => level.max(Level::Flushed),
+            (false, false) => level,
+        };
         if wanted > Level::Buffered {
             self.pending.extend(changes);
             self.wanted = self.wanted.max(wanted);

@@ -3,6 +3,7 @@
 pub(crate) mod checkpoint;
 pub(crate) mod log;
 
+use crate::counters::Counters;
 use crate::error::{Error, Result};
 use crate::format::entry::Entry;
 use crate::group_commit::{Gathered, GroupCommit};
@@ -25,6 +26,7 @@ pub(crate) struct Engine<V: View> {
     options: Options,
     pub(crate) report: RecoveryReport,
     pub(crate) positions: Positions,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) state: sync::Arc<RwLock<V>>,
     pub(crate) log: GroupCommit<ViewLog<V>>,
     /// Locked before the log, and that before the state.
@@ -51,16 +53,17 @@ impl<V: View> Engine<V> {
 
     fn new(vfs: Arc<dyn Vfs>, options: Options, recovered: Recovered<V>) -> Engine<V> {
         let Recovered { state, writer, report, snapshots, obsolete } = recovered;
-        let positions = writer.positions.clone();
+        let (positions, counters) = (writer.positions.clone(), Arc::clone(&writer.counters));
         if let Some(newest) = snapshots.first() {
             // Short lives would never make a snapshot due if each began to count at 0.
             positions.publish_snapshot(newest.lsn, writer.growth);
         }
         let state = sync::Arc::new(RwLock::new(state));
-        let log = GroupCommit::new(ViewLog::new(writer, sync::Arc::clone(&state)));
+        let sync_after = options.sync_after.unwrap_or(u64::MAX);
+        let log = GroupCommit::new(ViewLog::new(writer, sync::Arc::clone(&state), sync_after));
         let checkpoints = Mutex::new(Checkpoints::new(snapshots, obsolete));
         let ticked = Mutex::new(None);
-        Engine { vfs, options, report, positions, state, log, checkpoints, ticked }
+        Engine { vfs, options, report, positions, counters, state, log, checkpoints, ticked }
     }
 
     /// What the mode asks for before an `Ok`.

@@ -8,6 +8,7 @@ use crate::format::entry::entries;
 use crate::format::name::Name;
 use crate::log::scan::Scan;
 use crate::options::Level;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// Reads records in order. See [`Journal::reader`](super::Journal::reader).
@@ -16,6 +17,8 @@ pub struct JournalReader {
     engine: Arc<Engine<Records>>,
     next: Lsn,
     open: Option<Open>,
+    /// What was refused last, until something else is read.
+    refused: Option<Lsn>,
 }
 
 /// The segment that is being read.
@@ -34,7 +37,7 @@ impl std::fmt::Debug for Open {
 
 impl JournalReader {
     pub(super) fn new(engine: Arc<Engine<Records>>, from: Lsn) -> JournalReader {
-        JournalReader { engine, next: from, open: None }
+        JournalReader { engine, next: from, open: None, refused: None }
     }
 
     /// The position that it reads next: what to register as a cursor.
@@ -51,7 +54,55 @@ impl JournalReader {
         self.next_up_to(Lsn(u64::MAX))
     }
 
+    /// Leaves out what the last call of [`next_record`](JournalReader::next_record) has refused as
+    /// damaged, and goes on behind it: with the next record if it can still be told where that is,
+    /// else with the next place that the journal remembers, some 16 KiB further on at most, or in
+    /// the next segment. Returns the positions that are left out, intact ones and those of cursors
+    /// among them; `None` if nothing was refused, or there is no such place.
+    ///
+    /// ```
+    /// # use highwater::{Error, Journal, Lsn, Options};
+    /// # let dir = std::env::temp_dir().join(format!("highwater-skip-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&dir)?;
+    /// # let disk = std::sync::Arc::new(highwater_vfs::OsFs::open(&dir)?);
+    /// # let journal = Journal::open(disk, Options::default())?;
+    /// # journal.append(b"one")?;
+    /// let mut reader = journal.reader(Lsn(1));
+    /// loop {
+    ///     match reader.next_record() {
+    ///         Ok(Some((lsn, bytes))) => println!("{lsn}: {} bytes", bytes.len()),
+    ///         Ok(None) => break,
+    ///         Err(Error::Corrupt(damage)) => match reader.skip_damage()? {
+    ///             Some(lost) => println!("{damage}; without {} to {}", lost.start(), lost.end()),
+    ///             None => break,
+    ///         },
+    ///         Err(error) => return Err(error.into()),
+    ///     }
+    /// }
+    /// # drop((journal, reader));
+    /// # std::fs::remove_dir_all(&dir)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn skip_damage(&mut self) -> Result<Option<RangeInclusive<Lsn>>> {
+        let Some(from) = self.refused.take() else { return Ok(None) };
+        if let Some(open) = &mut self.open
+            && self.next == from
+            && open.scan.pass_over().map_err(Error::io("read", &open.name))?
+        {
+            self.next = from.next();
+        }
+        if self.next == from {
+            let Some(to) = self.engine.state.read().marked_behind(from) else { return Ok(None) };
+            (self.open, self.next) = (None, to);
+        }
+        Ok(Some(from..=self.next.previous()))
+    }
+
     pub(super) fn next_up_to(&mut self, most: Lsn) -> Result<Option<(Lsn, Vec<u8>)>> {
+        self.refused = None;
         loop {
             if self.next > most {
                 return Ok(None);
@@ -76,6 +127,7 @@ impl JournalReader {
             return match bytes {
                 Ok(bytes) => Ok(Some((lsn, bytes.to_vec()))),
                 Err(actual) => {
+                    self.refused = Some(lsn);
                     let expected = format!("the BLAKE3 of LSN {lsn}");
                     Err(Error::corrupt(open.name.clone(), frame.offset, expected, actual))
                 }
@@ -85,12 +137,14 @@ impl JournalReader {
 
     /// Nothing more in this segment, which should have held the next one.
     fn ended(&mut self, most: Lsn) -> Result<Option<(Lsn, Vec<u8>)>> {
-        let open = self.open.take().expect("it was read");
+        let open = self.open.as_ref().expect("it was read");
         if self.next > open.last.min(most) {
+            self.open = None;
             return self.next_up_to(most);
         }
-        let expected = format!("the frame of LSN {}", self.next);
-        Err(Error::corrupt(open.name, open.scan.offset, expected, "bytes that are no such frame"))
+        self.refused = Some(self.next);
+        let (name, expected) = (open.name.clone(), format!("the frame of LSN {}", self.next));
+        Err(Error::corrupt(name, open.scan.offset, expected, "bytes that are no such frame"))
     }
 
     /// Opens the segment that holds the next record; false if there is none.

@@ -6,8 +6,8 @@
 //! - J2: a segment is let go only by a clean-up, and only if it ends before every cursor. What a
 //!   clean-up lets go stands in the log, so that an older snapshot, or one more cursor, comes to
 //!   the same; derived from the cursors at each opening it came to something else.
-//! - J3: marks are in the order of their LSNs, and the first entry of every segment that was not let
-//!   go has one: so they say which segment holds an LSN, and where to begin in it.
+//! - J3: marks are in the order of their LSNs, and the first entry of every segment that was not
+//!   let go has one: so they say which segment holds an LSN, and where to begin in it.
 
 use crate::error::Result;
 use crate::format::entry::Entry;
@@ -80,6 +80,12 @@ impl Records {
             let slot = self.slots.get(mark.slot).filter(|slot| slot.last >= lsn.max(mark.lsn))?;
             slot.file.is_some().then_some((slot, u64::from(mark.offset), mark.lsn))
         })
+    }
+
+    /// The first marked entry behind `lsn`.
+    pub(super) fn marked_behind(&self, lsn: Lsn) -> Option<Lsn> {
+        let at = self.marks.partition_point(|mark| mark.lsn <= lsn); // J3
+        self.marks.get(at).map(|mark| mark.lsn)
     }
 
     fn mark(&mut self, place: Place) {

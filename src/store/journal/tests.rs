@@ -1,10 +1,12 @@
 //! What a journal knows of its segments.
 
+use super::records::HASHED;
 use super::{Journal, JournalReader, Options};
-use crate::Durability;
 use crate::format::Lsn;
+use crate::format::entry::Entry;
 use crate::test_disk::TestDisk;
 use crate::view::View;
+use crate::{Durability, Error};
 
 fn open(disk: &TestDisk) -> Journal {
     let (segment_size, durability) = (512, Durability::None);
@@ -70,4 +72,71 @@ fn j3_marks_say_where_every_entry_is() {
     assert!(state.marks.len() + 3 <= marked, "segments of cursors alone");
     drop(state);
     check(&journal);
+}
+
+/// What is read of a journal whose snapshot covers it, when one of its segments is harmed, and what
+/// is left out.
+fn rest(harm: impl Fn(&mut Vec<u8>), at: usize) -> (Vec<u64>, Vec<(u64, u64)>) {
+    let disk = TestDisk::default();
+    let journal = open(&disk);
+    (0..20).for_each(|n| journal.append(&[n; 100]).map(drop).unwrap());
+    journal.clean_up().unwrap();
+    drop(journal);
+    let mut image = disk.image();
+    harm(image.iter_mut().filter(|(name, _)| name.ends_with(".log")).nth(at).unwrap().1);
+    let journal = open(&TestDisk::of(&image));
+    let mut reader = journal.reader(Lsn(1));
+    assert_eq!(reader.skip_damage().unwrap(), None, "nothing is damaged yet");
+    let (mut read, mut lost) = (Vec::new(), Vec::new());
+    loop {
+        match reader.next_record() {
+            Ok(None) => return (read, lost),
+            Ok(Some((lsn, bytes))) => {
+                assert_eq!(bytes, [lsn.0 as u8 - 1; 100]);
+                read.push(lsn.0);
+            }
+            Err(Error::Corrupt(_)) => match reader.skip_damage().unwrap() {
+                Some(range) => lost.push((range.start().0, range.end().0)),
+                None => return (read, lost),
+            },
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_asks_goes_on_behind_damage() {
+    let but = |lost: std::ops::RangeInclusive<u64>| -> Vec<u64> {
+        (1..=20).filter(|lsn| !lost.contains(lsn)).collect()
+    };
+    // Three to a segment, of 152 bytes each: LSN 4 to 6 are in the second one.
+    let payload = rest(|bytes| bytes[48 + 152 + 100] ^= 1, 1);
+    assert_eq!(payload, (but(5..=5), vec![(5, 5)]));
+    let header = rest(|bytes| bytes[48 + 152 + 4] ^= 1, 1);
+    assert_eq!(header, (but(5..=6), vec![(5, 6)]), "where the next one begins nobody knows");
+    let both = rest(|bytes| [48 + 100, 48 + 152 + 100].iter().for_each(|at| bytes[*at] ^= 1), 1);
+    assert_eq!(both, (but(4..=5), vec![(4, 4), (5, 5)]));
+    let cut = rest(|bytes| bytes.truncate(48 + 152), 1);
+    assert_eq!(cut, (but(5..=6), vec![(5, 6)]));
+    let last = rest(|bytes| bytes[48 + 4] ^= 1, 6);
+    assert_eq!(last, (but(19..=20), vec![]), "nothing behind it");
+}
+
+/// Its frame is as it was written: somebody has written other bytes with their checksum.
+#[test]
+fn a_record_with_another_hash_is_left_out_alone() {
+    let disk = TestDisk::default();
+    let journal = open(&disk);
+    for n in 1..=3u8 {
+        let hash = blake3::hash(&[if n == 2 { 0 } else { n }]);
+        let bytes = [hash.as_bytes(), &[n][..]].concat();
+        let entry = Entry { id: HASHED, bytes: Some(&bytes) };
+        journal.engine.commit(&[entry], false).unwrap();
+    }
+    let mut reader = journal.reader(Lsn(1));
+    assert_eq!(reader.next_record().unwrap(), Some((Lsn(1), vec![1])));
+    assert!(matches!(reader.next_record(), Err(Error::Corrupt(_))));
+    assert_eq!(reader.skip_damage().unwrap(), Some(Lsn(2)..=Lsn(2)));
+    assert_eq!(reader.skip_damage().unwrap(), None);
+    assert_eq!(reader.next_record().unwrap(), Some((Lsn(3), vec![3])));
 }

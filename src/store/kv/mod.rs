@@ -11,11 +11,13 @@
 //!   logged.
 
 mod clock;
+mod metrics;
 mod ops;
 mod shards;
 mod value;
 
 pub use clock::{Clock, SystemClock, TestClock};
+pub use metrics::KvMetrics;
 pub use value::Value;
 
 use crate::engine::Engine;
@@ -26,6 +28,7 @@ use crate::positions::Positions;
 use crate::recovery::RecoveryReport;
 use crate::sync::{AtomicU64, Ordering};
 use highwater_vfs::Vfs;
+use metrics::Outcomes;
 pub(crate) use shards::Shards;
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,6 +82,7 @@ pub struct KvStore {
     /// The latest time that anybody has been told, as the bits of an `i64` (K5).
     latest: AtomicU64,
     stats: RecoveryStats,
+    outcomes: Outcomes,
 }
 
 impl KvStore {
@@ -131,7 +135,7 @@ impl KvStore {
             duration: Duration::from_nanos(clock.now().saturating_sub(started).max(0) as u64),
         };
         let latest = AtomicU64::new(latest.max(0) as u64);
-        KvStore { engine, clock, latest, stats }
+        KvStore { engine, clock, latest, stats, outcomes: Outcomes::default() }
     }
 
     /// What recovery found and did.

@@ -207,14 +207,13 @@ impl KvStore {
     /// As [`set`](KvStore::set).
     pub fn purge(&self, most: usize) -> Result<usize> {
         let now = self.now();
-        let expired: Vec<Vec<u8>> = {
-            let state = self.engine.state.read();
-            let gone = state.items().filter(|(_, item)| !item.is_there(now));
-            let mut keys: Vec<Vec<u8>> = gone.map(|(key, _)| key.to_vec()).collect();
-            keys.sort_unstable(); // not in the order of a hash
-            keys.truncate(most);
-            keys
-        };
+        let (mut expired, mut from) = (Vec::new(), Some(0));
+        while let Some(shard) = from {
+            // Not for longer: others write between two looks.
+            from = self.engine.state.read().expired(shard, now, &mut expired);
+        }
+        expired.sort_unstable(); // not in the order of a hash
+        expired.truncate(most);
         let keys: Vec<&[u8]> = expired.iter().map(Vec::as_slice).collect();
         let (count, _) = self.change_any(&keys, |_, found| {
             let gone = found.iter().zip(&keys).filter(|(item, _)| {
@@ -223,6 +222,7 @@ impl KvStore {
             let gone: Vec<Outcome<'_>> = gone.map(|(_, key)| (*key, None)).collect();
             Ok((gone.len(), gone))
         })?;
+        self.outcomes.purged.add(count as u64);
         Ok(count)
     }
 
@@ -244,11 +244,13 @@ impl KvStore {
         keys: &[&'a [u8]],
         mut change: impl FnMut(i64, &[Option<&Item>]) -> Result<(R, Vec<Outcome<'a>>)>,
     ) -> Result<(R, Option<Ack>)> {
-        self.change_any(keys, |now, found| {
+        let done = self.change_any(keys, |now, found| {
             let there = found.iter().map(|item| item.filter(|item| item.is_there(now)));
             let found: Vec<Option<&Item>> = there.collect();
             change(now, &found)
-        })
+        });
+        self.outcomes.count(&done);
+        done
     }
 
     /// An operation: decided on what is there and pending when it is its turn, and logged.

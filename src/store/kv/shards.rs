@@ -111,6 +111,8 @@ fn decode(from: &mut Cursor<'_>, sets: bool) -> Option<Change> {
     Some((key, Some(Item { value, expires, set_at, version }), set_at))
 }
 
+/// Items that are looked at for expired ones before others may write: well below a millisecond.
+const LOOK: usize = 4096;
 /// Bytes of a shard that are written as one piece: with them in memory twice, a snapshot is read.
 const PIECE: usize = 64 << 20;
 
@@ -149,6 +151,21 @@ impl Shards {
 
     pub(super) fn items(&self) -> impl Iterator<Item = (&[u8], &Item)> {
         self.shards.iter().flatten().map(|(key, item)| (&**key, item))
+    }
+
+    /// Adds the keys that have expired to `keys`, from a shard on until enough items were looked
+    /// at; the shard to go on with.
+    pub(super) fn expired(&self, from: usize, now: i64, keys: &mut Vec<Vec<u8>>) -> Option<usize> {
+        let mut looked = 0;
+        for (at, shard) in self.shards.iter().enumerate().skip(from) {
+            if looked >= LOOK {
+                return Some(at);
+            }
+            looked += shard.len();
+            let gone = shard.iter().filter(|(_, item)| !item.is_there(now));
+            keys.extend(gone.map(|(key, _)| key.to_vec()));
+        }
+        None
     }
 
     pub(super) fn len(&self) -> usize {
@@ -283,5 +300,27 @@ impl View for Shards {
     fn check_invariants(&self, _: Lsn) {
         let placed = |(at, shard): (usize, &Shard)| shard.keys().all(|k| self.shard_of(k) == at);
         assert!(self.shards.iter().enumerate().all(placed), "K1: a key in another's shard");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_for_expired_keys_ends_with_the_shard_that_makes_it_long() {
+        let mut shards = Shards::default();
+        shards.spread(4);
+        for n in 0..8000u32 {
+            let item = Item { value: Value::Null, expires: Some(5), set_at: 0, version: 1 };
+            shards.apply((n.to_be_bytes().into(), Some(item), 0));
+        }
+        let mut keys = Vec::new();
+        assert_eq!(shards.expired(0, 4, &mut keys), Some(3), "not expired, and looked at");
+        assert_eq!((shards.expired(0, 5, &mut keys), keys.len()), (Some(3), 6000));
+        assert_eq!((shards.expired(3, 5, &mut keys), keys.len()), (None, 8000));
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), 8000);
     }
 }

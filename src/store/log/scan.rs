@@ -209,6 +209,17 @@ impl Scan {
         Ok(Some(Frame { header, offset, payload }))
     }
 
+    /// After a bad frame: goes on behind it if its header is intact; whether it is.
+    pub(crate) fn pass_over(&mut self) -> io::Result<bool> {
+        let (offset, next) = (self.offset, self.next);
+        let header =
+            FrameHeader::decode(self.reader.bytes(offset, FRAME_HEADER)?, self.epoch, offset);
+        let due = |h: &FrameHeader| h.kind == FrameKind::Record && h.lsn == next;
+        let Some(header) = header.filter(due) else { return Ok(false) };
+        self.resume_at(offset + header.size(), next.next());
+        Ok(true)
+    }
+
     /// Looks for statements from here to the end of the file: by intact headers where there are
     /// any, else in steps of the alignment.
     pub(crate) fn search_statements(&mut self) -> io::Result<()> {

@@ -16,6 +16,7 @@
 //! - L6: what was appended and is not written stands in the buffer or in the batch that is on its
 //!   way, and can be read there.
 
+use crate::counters::Counters;
 use crate::error::{Error, Result};
 use crate::format::entry::record_checksum;
 use crate::format::frame::{FrameHeader, FrameKind};
@@ -54,6 +55,7 @@ pub(crate) struct Writer {
     /// How far ahead of a synced write room is reserved, at most.
     reserve: u64,
     pub(crate) positions: Positions,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) active: Option<Active>,
     buffer: Vec<u8>,
     /// What is being written; after a failure, what was not.
@@ -147,6 +149,7 @@ impl Writer {
             view: sizes.view,
             reserve: sizes.reserve.min(SEGMENT_SIZE_MAX),
             positions: Positions::default(),
+            counters: Arc::default(),
             active: None,
             buffer: Vec::new(),
             on_its_way: None,
@@ -351,6 +354,7 @@ impl Writer {
         if wrote && file.is_some() {
             let active = self.active.as_mut().expect("it is not replaced while a batch is out");
             active.written += bytes.len() as u64;
+            self.counters.bytes.add(bytes.len() as u64);
             self.written = to;
             self.positions.publish_written(to);
             self.on_its_way = None; // L6: the file has it
@@ -364,6 +368,7 @@ impl Writer {
         self.fail_stop(done)?;
         self.check()?; // L5: something else may have failed meanwhile
         if sync {
+            self.counters.syncs.add(1);
             self.durable = to; // L3
             self.positions.publish_durable(to);
             if covers >= STATEMENT_MIN.max(self.segment_size / 4) {
@@ -387,6 +392,7 @@ impl Writer {
         // synced; that sync failed and took it back, and the gap hid what came behind.
         let written = write_all_at(&*active.file, &bytes, active.taken);
         let written = written.map_err(Error::io("write", &active.name));
+        self.counters.bytes.add(bytes.len() as u64);
         self.fail_stop(written)
     }
 

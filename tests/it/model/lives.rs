@@ -112,6 +112,10 @@ impl<S: State> Lives<S> {
         if appended != newest {
             return Err(format!("LSN {appended} is the last, not {newest}"));
         }
+        if let Some(most) = self.setup.options.sync_after.filter(|most| appended - durable >= *most)
+        {
+            return Err(format!("S8: LSN {durable} is durable, {appended} appended, not {most}"));
+        }
         self.durable(durable);
         let flushed = self.worlds.states.partition_point(|state| state.lsn() < written);
         self.worlds.flushed = self.worlds.flushed.max(flushed);

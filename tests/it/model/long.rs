@@ -60,8 +60,11 @@ pub(super) fn setup() -> impl Strategy<Value = Setup> {
     let modes = [Durability::Fsync, Durability::FlushOnly, Durability::None, interval];
     let growth = prop_oneof![2 => Just(None), 1 => (200..2000u64).prop_map(Some)];
     let sizes = (select(vec![256u64, 512, 1024]), select(vec![0u64, 300]), 1..3usize);
-    let parts = (select(Model::ALL.to_vec()), select(modes.to_vec()), sizes, growth, fate());
-    parts.prop_map(|(model, durability, (segment_size, reserve, snapshots_kept), growth, fate)| {
+    let batch = select(vec![None, Some(1), Some(4)]);
+    let modes = (select(modes.to_vec()), batch);
+    let parts = (select(Model::ALL.to_vec()), modes, sizes, growth, fate());
+    parts.prop_map(|(model, modes, (segment_size, reserve, snapshots_kept), growth, fate)| {
+        let (durability, sync_after) = modes;
         let (checkpoint_bytes, auto_checkpoint) = (growth.unwrap_or(u64::MAX), growth.is_some());
         let options = Options {
             durability,
@@ -71,6 +74,7 @@ pub(super) fn setup() -> impl Strategy<Value = Setup> {
             checkpoint_bytes,
             auto_checkpoint,
             patience: None,
+            sync_after,
             damage: Damage::Refuse,
         };
         Setup { model, options, fate }
