@@ -133,7 +133,8 @@ pub trait File: Send + Sync + Debug {
     /// Extends the file with zeros to `len` bytes if it is shorter, as
     /// [`set_len`](File::set_len) does (V6), and may write them: a write over bytes that were
     /// written before changes no length and allocates nothing, so that its sync is cheaper. To a
-    /// disk model it is a change of the length.
+    /// disk model it is a change of the length. Nobody else may write at or behind the end of the
+    /// file meanwhile: the zeros would go over those bytes.
     ///
     /// # Errors
     /// As [`set_len`](File::set_len); the file may then have grown in part.

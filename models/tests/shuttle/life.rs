@@ -32,6 +32,7 @@ pub(crate) struct Program {
     /// Of a segment.
     pub(crate) size: u64,
     pub(crate) reserve: u64,
+    pub(crate) sync_after: Option<u64>,
     pub(crate) threads: &'static [&'static [Act]],
     /// Which call of the disk fails, and how.
     pub(crate) fault: Option<&'static str>,
@@ -47,6 +48,8 @@ pub(crate) struct Seen {
     /// Cuts that leave one state if all that is pending is lost, and another if it is kept.
     pub(crate) open: AtomicU64,
     pub(crate) refused: AtomicU64,
+    /// Acknowledged records that one cut has lost, where they are limited (S8).
+    pub(crate) most_lost: AtomicU64,
     /// Callers who were told that the disk has failed, and schedules in which two of them were.
     pub(crate) failed: AtomicU64,
     pub(crate) failed_together: AtomicU64,
@@ -96,12 +99,14 @@ fn judge(history: &History, recovered: &Map, crash: Crash, seen: &Seen, when: &s
     match verdict {
         Verdict::Explained(_) => {}
         Verdict::Unknown => count(&seen.unknown),
-        Verdict::Impossible(why) => panic!("{when}: {why:?}\n{recovered:?}\n{history:#?}"),
+        Verdict::Impossible(why) => {
+            panic!("{}: {}, {when}\n{recovered:?}\n{history:#?}", why.rule, why.what)
+        }
     }
 }
 
-/// What a new life finds, with the ordinary store: it has no scheduling points.
-fn recover(disk: SimFs, program: &Program) -> Map {
+/// What a new life finds, and its last LSN, with the ordinary store: it has no scheduling points.
+fn recover(disk: SimFs, program: &Program) -> (Map, u64) {
     let options = highwater::Options {
         segment_size: program.size,
         reserve: program.reserve,
@@ -110,7 +115,7 @@ fn recover(disk: SimFs, program: &Program) -> Map {
     let store = highwater::PayloadStore::open(Arc::new(disk), options).expect("P5: it opens");
     store.check_invariants();
     let get = |id| (id, store.retrieve(id).expect("what is there is intact").expect("it is there"));
-    store.ids().into_iter().map(get).collect()
+    (store.ids().into_iter().map(get).collect(), store.positions().appended().0)
 }
 
 impl Life {
@@ -118,11 +123,18 @@ impl Life {
         self.history.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// The power is cut at this moment: P1, P2, P10.
+    /// The power is cut at this moment: P1, P2, P10, S8.
     fn cut(&self, pattern: Pattern, when: &str) -> Map {
         let history = self.history().clone();
-        let recovered = recover(self.disk.power_cut(Choices::pattern(pattern)), &self.program);
+        let disk = self.disk.power_cut(Choices::pattern(pattern));
+        let (recovered, last) = recover(disk, &self.program);
         judge(&history, &recovered, Crash::Power, &self.seen, when);
+        if let Some(most) = self.program.sync_after {
+            let done = history.calls.iter().filter(|call| matches!(call.answer, Answer::Done(_)));
+            let lost = done.filter(|call| call.lsn > Some(last)).count() as u64;
+            assert!(lost < most, "S8: {lost} acknowledged records are lost, {when}\n{history:#?}");
+            self.seen.most_lost.fetch_max(lost, SeqCst);
+        }
         recovered
     }
 
@@ -152,8 +164,8 @@ impl Life {
         }
         self.told.fetch_or(fails && !matches!(answer, Answer::Done(_)), SeqCst);
         self.end(begun, answer, lsn);
-        if self.program.fault.is_some() {
-            self.cut(Pattern::DropAll, "P1: after an answer");
+        if self.program.fault.is_some() || self.program.sync_after.is_some() {
+            self.cut(Pattern::DropAll, "P1, S8: after an answer");
         }
     }
 
@@ -224,6 +236,7 @@ pub(crate) fn live(program: &Program, seen: &Arc<Seen>) {
         durability: program.mode,
         segment_size: program.size,
         reserve: program.reserve,
+        sync_after: program.sync_after,
         auto_checkpoint: false,
         ..Options::default()
     };
@@ -289,7 +302,7 @@ fn end(life: Life) {
     let Life { program, store, disk, history, seen, .. } = life;
     drop(store);
     let history = std::mem::take(&mut *history.lock().unwrap());
-    let recovered = recover(disk.kill(), &program);
+    let (recovered, _) = recover(disk.kill(), &program);
     judge(&history, &recovered, crash, &seen, "S5: after a shutdown");
     count(&seen.schedules);
     let logs = highwater_vfs::Vfs::list(&disk, "".as_ref()).expect("a directory");

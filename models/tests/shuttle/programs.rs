@@ -13,6 +13,7 @@ pub(crate) const CROWD: Program = Program {
     mode: Durability::Fsync,
     size: 300,
     reserve: 0,
+    sync_after: None,
     threads: &[&[Put(1), Put(2)], &[Put(1), Get(1), Get(2)], &[Delete(1), Put(2)]],
     fault: None,
     race: None,
@@ -46,6 +47,14 @@ pub(crate) const BUFFERS: Program = Program {
     ..CROWD
 };
 
+/// The large one is written and not synced.
+pub(crate) const COUNTED: Program = Program {
+    name: "counted",
+    threads: &[&[PutLarge(1), Put(1)], &[Put(2), Delete(2)], &[Put(3), Get(3)]],
+    sync_after: Some(2),
+    ..BUFFERS
+};
+
 pub(crate) const IN_ORDER: Program =
     Program { name: "in-order", threads: &[&[Put(1)], &[Get(1)]], ..CROWD };
 
@@ -72,15 +81,19 @@ const fn flawed(name: &'static str, race: Race) -> Program {
     Program { name, race: Some(race), size: 250, ..CROWD }
 }
 
-/// Flaws in the disk's part of the work, and what they break.
+/// Flaws in the disk's part of the work, and the rule that each breaks, with which the message
+/// begins.
 pub(crate) const FLAWED: [(Program, &str); 4] = [
-    (flawed("crowd/sync-gives-way", Race::SyncGivesWay), "P10"),
-    (flawed("crowd/sync-is-late", Race::SyncIsLate), "P1"),
+    (flawed("crowd/sync-gives-way", Race::SyncGivesWay), "P1 loss"),
+    (flawed("crowd/sync-is-late", Race::SyncIsLate), "P1 loss"),
     (flawed("crowd/read-during-write", Race::ReadDuringWrite), "S2, L6"),
-    (Program { fault: FAILING[0].fault, ..flawed("crowd/error-is-lost", Race::ErrorIsLost) }, "P1"),
+    (
+        Program { fault: FAILING[0].fault, ..flawed("crowd/error-is-lost", Race::ErrorIsLost) },
+        "P1 loss",
+    ),
 ];
 
-const STORE: [Program; 6] = [CROWD, SNAPSHOTS, DEFERRED, SHUTDOWN, BUFFERS, IN_ORDER];
+const STORE: [Program; 7] = [CROWD, SNAPSHOTS, DEFERRED, SHUTDOWN, BUFFERS, COUNTED, IN_ORDER];
 
 /// What happened in all schedules of a program of a view.
 pub(crate) type Counts = Arc<[AtomicU64; 3]>;

@@ -168,3 +168,22 @@ fn handles_outlive_the_vfs() {
     file.sync().unwrap();
     assert_eq!(fs::read(dir.path().join("a")).unwrap(), b"late");
 }
+
+/// A length alone would be taken for room by all other tests: the zeros show only in what the file
+/// occupies, and in what a sync costs. (Not on a file system that compresses.)
+#[cfg(target_os = "linux")]
+#[test]
+fn reserved_room_is_written() {
+    use std::os::unix::fs::MetadataExt;
+    const ROOM: u64 = 256 << 10;
+    let dir = tempdir().unwrap();
+    let vfs = OsFs::open(dir.path()).unwrap();
+    let blocks = || fs::metadata(dir.path().join("log")).unwrap().blocks();
+    let file = vfs.open(at("log"), OpenMode::CreateNew).unwrap();
+    file.set_len(ROOM).unwrap();
+    assert!(blocks() < ROOM / 512, "this file system has no holes: the test shows nothing");
+    file.set_len(0).unwrap();
+    file.reserve(ROOM).unwrap();
+    file.sync().unwrap(); // some file systems count what has reached the disk
+    assert!(blocks() >= ROOM / 512, "{} blocks of {ROOM} bytes", blocks());
+}
