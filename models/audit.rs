@@ -24,7 +24,7 @@ pub const BARRIERS: [&str; 8] = [
 /// Syncs of the payload store that no crash needs, and what they are there for.
 pub const REASONS: [(&str, &str); 2] = [
     (
-        "write_and_sync < mark",
+        "write_and_sync < force",
         "without it, rot in the last record of a store that was closed could not be told from a \
          write that a crash tore (P6)",
     ),

@@ -31,7 +31,7 @@ pub struct Tally {
     pub states_total: Count,
     /// Whether nothing was left out.
     pub exhaustive: bool,
-    /// Nodes that had too many ways, or too many states, and were explored by schedule.
+    /// Nodes that had too many ways, and were explored by schedule.
     pub sampled: u64,
     /// Whether a limit ended the run before its plan did.
     pub out_of_budget: bool,

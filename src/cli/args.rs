@@ -34,8 +34,9 @@ Exit codes:
   0 held                      75 the environment failed us
   2 usage or invalid file    100 violated, or damaged files
   4 nothing selected         102 a replay diverged
-  5 incomplete               103 blind: the control was not caught
- 70 a bug of ours            104 broken without a crash";
+  5 incomplete               103 blind: the control was not caught,
+ 70 a bug of ours                or not what was expected
+                             104 broken without a crash";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -173,7 +174,7 @@ pub(crate) struct InspectArgs {
     /// The system, where its files do not say it
     #[arg(long = "as", value_name = "NAME")]
     pub(crate) system: Option<System>,
-    /// Show every byte, however many there are
+    /// Explain the bytes, also of more than 16 KiB
     #[arg(long)]
     pub(crate) bytes: bool,
     /// When to judge expiry [default: the newest time there]

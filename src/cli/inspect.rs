@@ -20,14 +20,14 @@ pub(crate) use system::{Folder, System};
 const DUMPED_MAX: u64 = 16 << 10;
 
 const LARGE: &str = "\
-    The files have more than 16 KiB together: their bytes are not shown here. --bytes shows them, \
+    The files have more than 16 KiB together: their bytes are not explained here. --bytes does, \
     and so does the name of one of the files; --format json shows the values.";
 
 /// What of a folder is to be shown.
 struct Asked<'a> {
     /// Only this file.
     name: Option<&'a str>,
-    /// Every byte, however many there are.
+    /// Their bytes, however many there are.
     all: bool,
     /// When to judge expiry.
     at: Option<i64>,
@@ -101,7 +101,10 @@ fn show(format: Format, seen: Seen) -> Done {
 fn unrecognised(args: &InspectArgs, folder: &Folder, candidates: &[System]) -> Done {
     let names: Vec<&str> = candidates.iter().map(|system| system.name()).collect();
     let why = match names.as_slice() {
-        [] => "no files of a system that is known here".to_string(),
+        [] => match args.system {
+            Some(system) => format!("no files of {}", system.name()),
+            None => "no files of a system that is known here".to_string(),
+        },
         names => format!("files that may be of {}: say which with --as", names.join(" or of ")),
     };
     match args.format {

@@ -31,6 +31,10 @@ pub(crate) fn run(args: &RunArgs) -> Done {
     }
     let setup = Setup { durability: args.durability.unwrap_or_default(), ..Setup::default() };
     let case = Case { workload, setup };
+    if let Some(dir) = &args.out {
+        let made = std::fs::create_dir_all(dir);
+        made.map_err(|e| Failure::new(exit::ENVIRONMENT, format!("{}: {e}", dir.display())))?;
+    }
     let mut reports: Vec<Report> = Vec::new();
     let mut codes = Vec::new();
     let mut surprises = Vec::new();
@@ -66,7 +70,8 @@ pub(crate) fn run(args: &RunArgs) -> Done {
             note(&summary::by_model(&reports[first..]));
         }
     }
-    if args.format == Format::Human && engines.len() > 1 {
+    let surprised = args.expect.is_some() && !surprises.is_empty();
+    if args.format == Format::Human && (engines.len() > 1 || surprised) {
         note(&summary::as_expected(reports.len(), &surprises));
     }
     let document = match &reports[..] {
@@ -233,8 +238,6 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 
 /// Writes a finding's text beside the report.
 fn keep_finding(dir: &Path, report: &Report, text: &str) -> Result<(), Failure> {
-    let made = std::fs::create_dir_all(dir);
-    made.map_err(|e| Failure::new(exit::ENVIRONMENT, format!("{}: {e}", dir.display())))?;
     if report.findings.is_empty() {
         return Ok(());
     }

@@ -23,6 +23,7 @@ pub(crate) fn line(report: &Report) -> String {
     let kind = if report.verdict == "held" && report.exhaustive { ", exhaustive" } else { "" };
     coloured(&format!("{verdict}{rule}{kind}"), report.verdict == "held")
         + &format!(": {engine} under {model}, {} recoveries\n", thousands(report.recoveries))
+        + &report.reason.as_ref().map_or(String::new(), |why| wrapped("  why ", why))
 }
 
 /// How many runs answered as they should, and which did not.

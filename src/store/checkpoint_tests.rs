@@ -317,6 +317,31 @@ fn s4_a_checkpoint_that_poisons_acknowledges_nothing() {
     }
 }
 
+/// All snapshots together cost no more than the log, in many lives too.
+#[test]
+fn a_large_snapshot_is_not_written_again_for_a_little_log() {
+    let disk = TestDisk::default();
+    let options = Options { checkpoint_bytes: 500, auto_checkpoint: true, ..small() };
+    let store = open(&disk, &options);
+    (0..300).for_each(|id| store.store(id, &[7; 24]).map(drop).unwrap());
+    store.create_snapshot().unwrap();
+    drop(store);
+    let size = |disk: &TestDisk| {
+        let snapshots = disk.image().into_iter().filter(|(name, _)| name.ends_with(".snap"));
+        snapshots.map(|(_, bytes)| bytes.len() as u64).max().unwrap()
+    };
+    let (largest, mut written, mut grown) = (size(&disk), 0, 0);
+    disk.calls();
+    for life in 0..300 {
+        let store = open(&disk, &options);
+        store.store(life, &[7; 24]).unwrap(); // a frame of 72 bytes
+        grown += 72;
+        let renamed = disk.calls().iter().filter(|call| call.starts_with("rename")).count();
+        written += size(&disk) * renamed as u64;
+    }
+    assert!(written > 0 && written <= grown + largest, "{written} for {grown}");
+}
+
 /// P12: lives too short to make a snapshot due on their own add up.
 #[test]
 fn short_lives_make_a_snapshot_due_together() {

@@ -202,6 +202,9 @@ impl View for Index {
             let (first, epoch) = decode_segment(&bytes);
             index.slots.number(first, epoch);
         }
+        if index.slots.iter().count() != header.segments as usize {
+            return Ok(None); // an epoch twice: the entries would point behind the last segment
+        }
         // The header's counts agree with the file's size.
         index.map.reserve(header.entries as usize);
         for _ in 0..header.entries {

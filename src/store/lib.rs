@@ -63,6 +63,8 @@ mod reader_tests;
 #[cfg(test)]
 mod recovery_tests;
 #[cfg(test)]
+mod snapshot_tests;
+#[cfg(test)]
 mod test_disk;
 #[cfg(test)]
 mod threads_tests;

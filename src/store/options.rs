@@ -82,8 +82,9 @@ pub struct Options {
     pub patience: Option<Duration>,
     /// How many records may wait for a sync: one that makes them so many, in a mode that would not
     /// sync it or appended deferred, is acknowledged when all of them are durable. So power loss
-    /// takes fewer acknowledged ones than that. `None`, the default, for any number. With
-    /// [`Durability::Interval`] it is a batch that ends with a count or a time.
+    /// takes fewer acknowledged ones than that. `None`, the default, for any number; 0 and 1 for
+    /// none. With [`Durability::Interval`] it is a batch that ends with a count or a time. Its
+    /// [`Ack`](crate::Ack) says no more than the mode does.
     ///
     /// ```
     /// # use highwater::{Durability, Journal, Options};

@@ -192,6 +192,15 @@ fn temporary_files_go_and_foreign_ones_stay() {
 
 /// P7: opening again and again changes neither what is shown nor, after the first time, what was
 /// decided.
+/// The name of a file that is aside counts as an epoch, if there can be a later one.
+#[test]
+fn the_last_epoch_in_a_foreign_name_does_not_close_the_store() {
+    let image = [("0000000000000001-7fffffff.log.quarantined".to_string(), vec![1])].into();
+    let disk = TestDisk::of(&image);
+    open(&disk, &options(Durability::Fsync)).store(1, b"one").unwrap();
+    assert_eq!(get(&open(&disk, &options(Durability::Fsync)), 1).unwrap(), b"one");
+}
+
 #[test]
 fn reopening_is_idempotent() {
     for cut in 0..120 {

@@ -109,6 +109,8 @@ pub(crate) fn publish(vfs: &dyn Vfs, temporary: &Temporary, name: Name) -> Resul
 pub(crate) struct Loaded<V> {
     pub(crate) header: SnapshotHeader,
     pub(crate) state: V,
+    /// Bytes.
+    pub(crate) size: u64,
 }
 
 /// Loads a snapshot; `Ok(None)` if its bytes are not what was written.
@@ -128,7 +130,7 @@ pub(crate) fn load<V: View>(vfs: &dyn Vfs, name: Name, text: &str) -> Result<Opt
         return if source.is_whole()? { another } else { Ok(None) };
     }
     let state = V::load(&header, &mut source)?;
-    Ok(if source.is_whole()? { state.map(|state| Loaded { header, state }) } else { None })
+    Ok(if source.is_whole()? { state.map(|state| Loaded { header, state, size }) } else { None })
 }
 
 /// A file that is read in order, and hashed on the way.

@@ -32,7 +32,7 @@ const NEEDED: [(&str, &str); 11] = [
 ];
 
 /// No crash needs this one, but decay does: see the test at the end.
-const NEEDED_AGAINST_DECAY: &str = "write_and_sync < mark";
+const NEEDED_AGAINST_DECAY: &str = "write_and_sync < force";
 
 /// Nor this one, in a disk with room; after a copy that was cut short by a full one it is.
 const NEEDED_ON_A_FULL_DISK: &str = "take_back < recover";

@@ -30,12 +30,22 @@ impl Row<'_> {
     }
 }
 
+/// A path, without its beginning if it is long: the end says which file it is.
+fn ending(path: &str, width: usize) -> String {
+    match path.chars().count().checked_sub(width) {
+        None | Some(0) => shown(path, width),
+        Some(more) => {
+            format!("~{}", shown(&path.chars().skip(more + 1).collect::<String>(), width))
+        }
+    }
+}
+
 /// The files of a folder, and those that are nobody's.
 pub(super) fn table(rows: &[Row<'_>], foreign: &[&str]) -> String {
     let (file, kind, size, records) = ("file", "kind", "bytes", "records");
     let mut text = format!("\n{file:<34} {kind:<9} {size:>12} {records:>9}  tail\n");
     for Row { path, kind, size, records, tail, offset, reason } in rows {
-        let (path, kind) = (shown(path, 34), shown(kind, 9));
+        let (path, kind) = (ending(path, 34), shown(kind, 9));
         text += &format!("{path:<34} {kind:<9} {size:>12} {records:>9}  {tail}\n");
         if let Some(reason) = reason {
             text += &wrapped("    ", &format!("at offset {offset}: {reason}"));
@@ -43,4 +53,15 @@ pub(super) fn table(rows: &[Row<'_>], foreign: &[&str]) -> String {
     }
     foreign.iter().for_each(|path| text += &format!("{:<34} foreign\n", shown(path, 34)));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ending;
+
+    #[test]
+    fn a_long_path_keeps_its_end() {
+        assert_eq!(ending("log/1.log", 9), "log/1.log");
+        assert_eq!(ending("a-log/1.log", 9), "~og/1.log");
+    }
 }

@@ -34,13 +34,16 @@ pub(super) struct Checkpoints {
     newest: Option<Lsn>,
     /// Why the last automatic one failed.
     error: Option<Arc<Error>>,
-    /// The log growth before which no automatic one is tried.
-    wait_for: u64,
+    /// Bytes of the newest. No automatic one is tried before the log has grown by as much: all of
+    /// them together cost no more than the log, however much is alive.
+    size: u64,
+    /// After one that failed: the log growth before which no other is tried.
+    retry_at: u64,
 }
 
 impl Checkpoints {
-    pub(super) fn new(snapshots: Vec<Name>, obsolete: Vec<Name>) -> Checkpoints {
-        Checkpoints { snapshots, obsolete, newest: None, error: None, wait_for: 0 }
+    pub(super) fn new(snapshots: Vec<Name>, size: u64, obsolete: Vec<Name>) -> Checkpoints {
+        Checkpoints { snapshots, obsolete, newest: None, error: None, size, retry_at: 0 }
     }
 }
 
@@ -104,8 +107,7 @@ impl<V: View> Engine<V> {
             log.writer.fail_stop(published)
         })?;
         (checkpoints.newest, checkpoints.error) = (Some(lsn), None);
-        // All snapshots together cost no more than the log, however much is alive.
-        checkpoints.wait_for = temporary.size;
+        (checkpoints.size, checkpoints.retry_at) = (temporary.size, 0);
         checkpoints.snapshots.insert(0, cut.name);
         self.counters.snapshots.add(1);
         self.log.with(|log| {
@@ -173,7 +175,8 @@ impl<V: View> Engine<V> {
         }
         let Some(mut checkpoints) = self.checkpoints.try_lock() else { return Ok(()) };
         let growth = self.positions.growth();
-        if growth < self.options.checkpoint_bytes.max(checkpoints.wait_for) {
+        let enough = self.options.checkpoint_bytes.max(checkpoints.size);
+        if growth < enough.max(checkpoints.retry_at) {
             return Ok(());
         }
         let Err(error) = self.checkpoint(&mut checkpoints) else { return Ok(()) };
@@ -184,7 +187,7 @@ impl<V: View> Engine<V> {
             return Err(error); // S4: P9
         }
         // Not with every operation from now on: each try writes the whole index.
-        checkpoints.wait_for = growth.saturating_add(self.options.checkpoint_bytes);
+        checkpoints.retry_at = growth.saturating_add(enough);
         checkpoints.error = Some(Arc::new(error)); // S4: the log and its directory are as they were
         Ok(())
     }

@@ -52,7 +52,7 @@ impl<V: View> Engine<V> {
     }
 
     fn new(vfs: Arc<dyn Vfs>, options: Options, recovered: Recovered<V>) -> Engine<V> {
-        let Recovered { state, writer, report, snapshots, obsolete } = recovered;
+        let Recovered { state, writer, report, snapshots, snapshot_size, obsolete } = recovered;
         let (positions, counters) = (writer.positions.clone(), Arc::clone(&writer.counters));
         if let Some(newest) = snapshots.first() {
             // Short lives would never make a snapshot due if each began to count at 0.
@@ -61,7 +61,7 @@ impl<V: View> Engine<V> {
         let state = sync::Arc::new(RwLock::new(state));
         let sync_after = options.sync_after.unwrap_or(u64::MAX);
         let log = GroupCommit::new(ViewLog::new(writer, sync::Arc::clone(&state), sync_after));
-        let checkpoints = Mutex::new(Checkpoints::new(snapshots, obsolete));
+        let checkpoints = Mutex::new(Checkpoints::new(snapshots, snapshot_size, obsolete));
         let ticked = Mutex::new(None);
         Engine { vfs, options, report, positions, counters, state, log, checkpoints, ticked }
     }

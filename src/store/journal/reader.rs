@@ -102,7 +102,9 @@ impl JournalReader {
     }
 
     pub(super) fn next_up_to(&mut self, most: Lsn) -> Result<Option<(Lsn, Vec<u8>)>> {
-        self.refused = None;
+        if self.refused.take().is_some() {
+            self.open = None; // the file may have been mended meanwhile
+        }
         loop {
             if self.next > most {
                 return Ok(None);
@@ -114,7 +116,14 @@ impl JournalReader {
             let Some(open) = &mut self.open else { return Ok(None) };
             let limit = open.last.min(most).next();
             let frame = open.scan.frame(limit).map_err(Error::io("read", &open.name))?;
-            let Some(frame) = frame else { return self.ended(most) };
+            let Some(frame) = frame else {
+                // What is damaged may stand between the mark and the record that is wanted.
+                let before = open.scan.next < self.next;
+                if before && open.scan.pass_over().map_err(Error::io("read", &open.name))? {
+                    continue;
+                }
+                return self.ended(most);
+            };
             let lsn = frame.header.lsn;
             if lsn < self.next {
                 continue;

@@ -239,6 +239,9 @@ impl View for Records {
             let slot = records.slots.number(slot, u32_at(&row, 16));
             records.slots[slot].live = live as usize;
         }
+        if records.slots.iter().count() != header.segments as usize {
+            return Ok(None); // an epoch twice
+        }
         let Some(row) = source.take::<ROW>()? else { return Ok(None) };
         (records.first, records.last) = (Lsn(u64_at(&row, 0)), Lsn(u64_at(&row, 8)));
         let (marks, cursors) = (u32_at(&row, 16), u32_at(&row, 20));

@@ -7,6 +7,7 @@ use crate::format::entry::Entry;
 use crate::test_disk::TestDisk;
 use crate::view::View;
 use crate::{Durability, Error};
+use highwater_vfs::OpenMode;
 
 fn open(disk: &TestDisk) -> Journal {
     let (segment_size, durability) = (512, Durability::None);
@@ -120,6 +121,66 @@ fn a_reader_that_asks_goes_on_behind_damage() {
     assert_eq!(cut, (but(5..=6), vec![(5, 6)]));
     let last = rest(|bytes| bytes[48 + 4] ^= 1, 6);
     assert_eq!(last, (but(19..=20), vec![]), "nothing behind it");
+}
+
+/// Turns a bit of the record that begins there, in the newest segment.
+fn hit(disk: &TestDisk, at: u64) {
+    let name = disk.image().into_keys().rfind(|name| name.ends_with(".log")).unwrap();
+    let file = disk.vfs().open(name.as_ref(), OpenMode::Write).unwrap();
+    let mut byte = [0];
+    file.read_at(&mut byte, at + 100).unwrap();
+    file.write_at(&[byte[0] ^ 1], at + 100).unwrap();
+}
+
+/// The mark from which it is looked for stands before the damage.
+#[test]
+fn what_is_damaged_before_it_does_not_concern_a_record() {
+    let disk = TestDisk::default();
+    let journal = open(&disk);
+    (0..3).for_each(|n| journal.append(&[n; 100]).map(drop).unwrap());
+    journal.flush().unwrap();
+    hit(&disk, 48 + 152);
+    assert!(matches!(journal.read(Lsn(2)), Err(Error::Corrupt(_))));
+    assert_eq!(journal.read(Lsn(3)).unwrap(), Some(vec![2; 100]));
+    let mut reader = journal.reader(Lsn(3));
+    assert_eq!(reader.next_record().unwrap(), Some((Lsn(3), vec![2; 100])));
+    assert_eq!(reader.next_record().unwrap(), None);
+}
+
+#[test]
+fn a_reader_that_follows_leaves_out_what_is_damaged_and_no_more() {
+    let disk = TestDisk::default();
+    let options = Options { durability: Durability::Fsync, reserve: 0, ..Options::default() };
+    let journal = Journal::open(disk.vfs(), options).unwrap();
+    (0..3).for_each(|n| journal.append(&[n; 100]).map(drop).unwrap());
+    hit(&disk, 48 + 152);
+    let (mut reader, mut read, mut lost) = (journal.reader(Lsn(1)), Vec::new(), Vec::new());
+    for n in 3..8 {
+        loop {
+            match reader.next_record() {
+                Ok(Some((lsn, _))) => read.push(lsn.0),
+                Ok(None) => break,
+                Err(_) => lost.extend(reader.skip_damage().unwrap()),
+            }
+        }
+        journal.append(&[n; 100]).unwrap();
+    }
+    assert_eq!((read, lost), (vec![1, 3, 4, 5, 6, 7], vec![Lsn(2)..=Lsn(2)]));
+}
+
+/// Somebody has brought the file back.
+#[test]
+fn what_is_mended_is_read() {
+    let disk = TestDisk::default();
+    let journal = open(&disk);
+    journal.append(&[7; 100]).unwrap();
+    journal.flush().unwrap();
+    let mut reader = journal.reader(Lsn(1));
+    hit(&disk, 48);
+    assert!(matches!(reader.next_record(), Err(Error::Corrupt(_))));
+    assert!(matches!(reader.next_record(), Err(Error::Corrupt(_))));
+    hit(&disk, 48);
+    assert_eq!(reader.next_record().unwrap(), Some((Lsn(1), vec![7; 100])));
 }
 
 /// Its frame is as it was written: somebody has written other bytes with their checksum.

@@ -19,7 +19,8 @@ pub struct KvMetrics {
     pub failed: u64,
     /// Expired keys that were deleted.
     pub purged: u64,
-    /// Bytes written to the log, headers and padding included.
+    /// Bytes written to the log, headers and padding included, but for room that was reserved and
+    /// writes that failed.
     pub log_bytes: u64,
     /// Syncs of the log that succeeded; those of directories and snapshots are not among them.
     pub log_syncs: u64,

@@ -111,7 +111,7 @@ fn decode(from: &mut Cursor<'_>, sets: bool) -> Option<Change> {
     Some((key, Some(Item { value, expires, set_at, version }), set_at))
 }
 
-/// Items that are looked at for expired ones before others may write: well below a millisecond.
+/// Items that are looked at for expired ones, to the end of a shard, before others may write.
 const LOOK: usize = 4096;
 /// Bytes of a shard that are written as one piece: with them in memory twice, a snapshot is read.
 const PIECE: usize = 64 << 20;

@@ -392,8 +392,9 @@ impl Writer {
         // synced; that sync failed and took it back, and the gap hid what came behind.
         let written = write_all_at(&*active.file, &bytes, active.taken);
         let written = written.map_err(Error::io("write", &active.name));
+        self.fail_stop(written)?;
         self.counters.bytes.add(bytes.len() as u64);
-        self.fail_stop(written)
+        Ok(())
     }
 
     fn carry_out(&mut self, sync: bool) -> Result<()> {

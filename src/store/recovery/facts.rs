@@ -16,6 +16,7 @@ use crate::recovery::quarantine::name_before;
 use crate::snapshot;
 use crate::view::{Place, View, other_view};
 use highwater_vfs::{OpenMode, Vfs};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Where a frame stands that may have to be copied.
@@ -102,6 +103,8 @@ pub(crate) struct Found<V> {
     pub(crate) foreign: Vec<String>,
     /// Valid snapshots' candidates, newest first: the names.
     pub(crate) snapshots: Vec<Name>,
+    /// Bytes of the one that was loaded.
+    pub(crate) snapshot_size: u64,
     /// Damaged files under a snapshot's final name.
     pub(crate) spoiled: Vec<Name>,
     /// Segments of which nothing counts, because they were never founded.
@@ -139,6 +142,7 @@ pub(crate) fn gather<V: View>(vfs: &dyn Vfs) -> Result<Found<V>> {
         names: Vec::with_capacity(list.len()),
         foreign: Vec::new(),
         snapshots: Vec::new(),
+        snapshot_size: 0,
         spoiled: Vec::new(),
         unfounded: Vec::new(),
         overridden: Vec::new(),
@@ -149,7 +153,7 @@ pub(crate) fn gather<V: View>(vfs: &dyn Vfs) -> Result<Found<V>> {
     let mut segments = Vec::new();
     for text in list {
         let Some(name) = Name::parse(&text) else {
-            let believed = |name: &Name| name.epoch <= EPOCH_MAX;
+            let believed = |name: &Name| name.epoch < EPOCH_MAX;
             let aside = name_before(&text).filter(believed).map_or(0, |name| name.epoch);
             found.max_epoch = found.max_epoch.max(aside); // QR5
             found.foreign.push(text);
@@ -164,24 +168,33 @@ pub(crate) fn gather<V: View>(vfs: &dyn Vfs) -> Result<Found<V>> {
         }
     }
     segments.sort_unstable_by_key(|(name, _)| name.epoch);
-    let resume = load_snapshot(vfs, &mut found)?;
+    let begins: BTreeMap<u32, Lsn> = segments.iter().map(|(n, _)| (n.epoch, n.lsn)).collect();
+    let resume = load_snapshot(vfs, &mut found, &begins)?;
     walk(vfs, &mut found, segments, resume)?;
-    let Found { state, names, .. } = &mut found;
-    for slot in state.slots_mut().iter_mut() {
-        let there = |n: &Name| n.kind == Kind::Segment && n.epoch == slot.epoch;
-        slot.present = names.iter().any(there);
+    for slot in found.state.slots_mut().iter_mut() {
+        slot.present = begins.contains_key(&slot.epoch);
     }
     Ok(found)
 }
 
 type ResumeAt = Option<crate::format::snapshot::Resume>;
 
-/// The newest valid snapshot; the damaged ones before it are remembered.
-fn load_snapshot<V: View>(vfs: &dyn Vfs, found: &mut Found<V>) -> Result<ResumeAt> {
+/// The newest valid snapshot; the damaged ones before it are remembered. `begins` are the segments
+/// that are there, by epoch: a snapshot that knows another beginning of one is no snapshot of them.
+fn load_snapshot<V: View>(
+    vfs: &dyn Vfs,
+    found: &mut Found<V>,
+    begins: &BTreeMap<u32, Lsn>,
+) -> Result<ResumeAt> {
+    let fits = |state: &V| {
+        state.slots().iter().all(|s| begins.get(&s.epoch).is_none_or(|first| *first == s.first))
+    };
     found.snapshots.sort_unstable_by_key(|n| std::cmp::Reverse((n.lsn, n.epoch)));
     while let Some(&name) = found.snapshots.get(found.spoiled.len()) {
-        if let Some(loaded) = snapshot::load(vfs, name, &name.text())? {
+        let loaded = snapshot::load(vfs, name, &name.text())?;
+        if let Some(loaded) = loaded.filter(|loaded| fits(&loaded.state)) {
             found.state = loaded.state;
+            found.snapshot_size = loaded.size;
             found.facts.snapshot = name.lsn;
             found.facts.end = name.lsn.next();
             found.snapshots.drain(..found.spoiled.len());

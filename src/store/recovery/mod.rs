@@ -42,13 +42,15 @@ pub(crate) struct Recovered<V> {
     pub(crate) report: RecoveryReport,
     /// Snapshots in the directory, newest first.
     pub(crate) snapshots: Vec<Name>,
+    /// Bytes of the one that was loaded.
+    pub(crate) snapshot_size: u64,
     /// Files to remove as soon as that is safe (R10).
     pub(crate) obsolete: Vec<Name>,
 }
 
 pub(crate) fn recover<V: View>(vfs: &Arc<dyn Vfs>, sizes: Sizes) -> Result<Recovered<V>> {
     let (mut found, plan) = decide::<V>(&**vfs)?;
-    let next_epoch = found.max_epoch + 1; // no more than EPOCH_MAX + 1
+    let next_epoch = found.max_epoch + 1; // no more than EPOCH_MAX
     let mut writer = Writer::new(Arc::clone(vfs), sizes, plan.last, next_epoch);
     let mut report = report(&found, &plan);
     let temporary = found.names.iter().filter(|n| n.kind == Kind::Temporary);
@@ -64,10 +66,10 @@ pub(crate) fn recover<V: View>(vfs: &Arc<dyn Vfs>, sizes: Sizes) -> Result<Recov
     // R12: only now. What overrides them may have been in the cache and nowhere else.
     obsolete.append(&mut found.overridden);
     writer.show(found.growth);
-    let Found { state, snapshots, .. } = found;
+    let Found { state, snapshots, snapshot_size, .. } = found;
     let newest = newest_kept(state.slots(), &snapshots);
     report.removed = remove_obsolete(&**vfs, &mut obsolete, newest)?;
-    Ok(Recovered { state, writer, report, snapshots, obsolete })
+    Ok(Recovered { state, writer, report, snapshots, snapshot_size, obsolete })
 }
 
 /// Shows what [`recover`] would, without writing anything: what is not proven stays where it is.
@@ -81,8 +83,8 @@ fn shown<V: View>(vfs: &Arc<dyn Vfs>, found: Found<V>, plan: &Plan) -> Recovered
     let proven = plan.copy_from.map_or(plan.last, Lsn::previous);
     report.unproven = plan.last.0 - proven.0;
     let writer = Writer::refusing(Arc::clone(vfs), plan.last, proven);
-    let Found { state, snapshots, .. } = found;
-    Recovered { state, writer, report, snapshots, obsolete: Vec::new() }
+    let Found { state, snapshots, snapshot_size, .. } = found;
+    Recovered { state, writer, report, snapshots, snapshot_size, obsolete: Vec::new() }
 }
 
 /// Scan and plan; refused if the plan says so.
@@ -119,9 +121,9 @@ fn report<V>(found: &Found<V>, plan: &Plan) -> RecoveryReport {
 /// The rows that refuse.
 pub(crate) fn refuse<V>(found: &Found<V>, plan: &Plan) -> Result<()> {
     let facts = &found.facts;
-    if let Some(name) = found.names.iter().find(|name| name.epoch > EPOCH_MAX) {
+    if let Some(name) = found.names.iter().find(|name| name.epoch >= EPOCH_MAX) {
         // Nobody opens a store so often, and the next epoch must still have a name.
-        let expected = format!("an epoch of at most {EPOCH_MAX}");
+        let expected = format!("an epoch below {EPOCH_MAX}");
         return Err(Error::corrupt(name.text(), 0, expected, format!("epoch {}", name.epoch)));
     }
     match plan.row {

@@ -11,9 +11,10 @@
 //! - QR3: a store that accepted the loss of everything has a segment, so that it is still known for
 //!   a store, and of which kind.
 //! - QR4: an acceptance that was answered is durable.
-//! - QR5: an epoch in the name of what is aside does not come again, not even when its owner has
-//!   removed that: the bytes may come back in a new file. So it counts while the name is there, and
-//!   a snapshot with a later one is there before what is behind it goes.
+//! - QR5: once an acceptance was answered, an epoch in the name of what is aside does not come
+//!   again, not even when its owner has removed that: the bytes may come back in a new file. So it
+//!   counts while the name is there, and a snapshot with a later one is there before what is behind
+//!   it goes.
 
 use super::facts::{Found, gather};
 use super::plan::{Plan, Row, plan};

@@ -173,7 +173,7 @@ fn everywhere<S: Store>(made: &Made<S>, below: impl Fn(&Image, &[Part], &str, us
 }
 
 /// P6: a record below the snapshot is checked when it is read. The one that is hit is refused, and
-/// with it those behind it in its segment, which are found by reading on from there.
+/// if its header does not say where the next one begins, those behind it in its segment too.
 fn below_in_a_journal(
     made: &Made<Journal>,
     damaged: &Image,
@@ -184,8 +184,12 @@ fn below_in_a_journal(
     let here = |part: &&Part| part.file == file;
     let hit = parts.iter().filter(here).rfind(|part| part.range.start <= at).unwrap();
     let cut = damaged[file].len() < made.image[file].len();
-    // Marks lead a reader past a header.
-    let behind = if cut || hit.what != What::SegmentHeader { hit.lsn } else { u64::MAX };
+    let behind = match hit.what {
+        _ if cut => hit.lsn..=u64::MAX,
+        What::Record => hit.lsn..=hit.lsn,
+        What::FrameHeader | What::Mark => hit.lsn..=u64::MAX,
+        What::SegmentHeader => u64::MAX..=u64::MAX, // marks lead a reader past it
+    };
     let expected = made.states.last().unwrap();
     let slowest = expected.cursors.values().min().unwrap().0;
     let fs = disk(damaged);
@@ -197,7 +201,8 @@ fn below_in_a_journal(
     assert_eq!((shown.last, &shown.cursors), (expected.last, &expected.cursors));
     for lsn in slowest..=expected.last {
         let wanted = expected.records.get(&lsn).cloned();
-        let refused = lsn >= behind && parts.iter().filter(here).any(|part| part.lsn == lsn);
+        let refused =
+            behind.contains(&lsn) && parts.iter().filter(here).any(|part| part.lsn == lsn);
         let wanted = if refused { Some(None) } else { wanted };
         assert_eq!(shown.records.get(&lsn), wanted.as_ref(), "{file} at {at}: LSN {lsn}");
     }
