@@ -17,7 +17,7 @@ use crate::format::entry::Entry;
 use crate::format::name::Name;
 use crate::group_commit::Gathered;
 use crate::index::{Index, Position};
-use crate::limits::ENTRY_HEADER;
+use crate::limits::{ENTRY_HEADER, READ_SIZE_MAX};
 use crate::options::{Ack, Level, Options};
 use crate::positions::Positions;
 use crate::recovery::RecoveryReport;
@@ -187,8 +187,14 @@ impl PayloadStore {
         let offset = u64::from(position.offset);
         let written = position.lsn <= self.engine.positions.written();
         if written || !self.engine.read_unwritten(segment.epoch, offset, size, bytes) {
-            bytes.resize(size, 0);
             let file = place.file.expect("a segment with live payloads is open");
+            let mut there = size;
+            if size > READ_SIZE_MAX {
+                // G1: a snapshot that somebody made may say any length.
+                let end = file.size().map_err(|e| Error::io("size of", &segment.text())(e))?;
+                there = size.min(end.saturating_sub(offset) as usize);
+            }
+            bytes.resize(there, 0);
             let read = read_full_at(&*file, bytes, offset);
             let read = read.map_err(|e| Error::io("read", &segment.text())(e))?;
             bytes.truncate(read);

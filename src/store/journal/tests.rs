@@ -196,7 +196,10 @@ fn a_record_with_another_hash_is_left_out_alone() {
     }
     let mut reader = journal.reader(Lsn(1));
     assert_eq!(reader.next_record().unwrap(), Some((Lsn(1), vec![1])));
-    assert!(matches!(reader.next_record(), Err(Error::Corrupt(_))));
+    for _ in 0..2 {
+        assert!(matches!(reader.next_record(), Err(Error::Corrupt(_))), "until somebody asks");
+        assert_eq!(reader.position(), Lsn(2));
+    }
     assert_eq!(reader.skip_damage().unwrap(), Some(Lsn(2)..=Lsn(2)));
     assert_eq!(reader.skip_damage().unwrap(), None);
     assert_eq!(reader.next_record().unwrap(), Some((Lsn(3), vec![3])));
